@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: GPL-2.0-only WITH Linux-syscall-note */
+/*
+ * nf_edge: the generic netlink contract between the module and its tools.
+ *
+ * Family "nf_edge", version 1. Reads are open to everybody, changes need
+ * CAP_NET_ADMIN in the user namespace that owns the network namespace of the
+ * socket. All attributes live in one space (NF_EDGE_A_*); which of them a
+ * command takes is written beside the command. Integers are in host byte
+ * order, addresses in network byte order, ports are host-order integers.
+ *
+ * A refused change answers an errno, one sentence (extended ack) and, where one
+ * is to blame, the attribute; the policy in force is then exactly what it was.
+ *
+ * A sentence about a named thing starts with its noun ("partner exists"), so
+ * that a tool can put the thing's name after the noun.
+ *
+ * Transactions: after NF_EDGE_CMD_BEGIN every change sent on the same socket
+ * goes to a staged policy, which starts out empty with every default in place.
+ * NF_EDGE_CMD_COMMIT puts it in force in one step; NF_EDGE_CMD_ABORT, or the
+ * closing of the socket, throws it away. Reads always show the policy in force.
+ */
+#ifndef _UAPI_NF_EDGE_H
+#define _UAPI_NF_EDGE_H
+
+#define NF_EDGE_GENL_NAME	"nf_edge"
+#define NF_EDGE_GENL_VERSION	1
+
+#define NF_EDGE_NAME_MAX	63	/* bytes of a partner's name, without NUL */
+#define NF_EDGE_PORT_MAP_BYTES	8192	/* 65,536 bits */
+
+/*
+ * The lists. X(ID, "name"): ID completes an enumerator, the name is what users
+ * type and read. The order is the order of every listing.
+ */
+#define NF_EDGE_MODES(X)		\
+	X(ENFORCE,	"enforce")	\
+	X(AUDIT,	"audit")	\
+	X(OFF,		"off")
+
+#define NF_EDGE_UNLISTEDS(X)		\
+	X(DROP,		"drop")		\
+	X(PASS,		"pass")
+
+#define NF_EDGE_RTP_MATCHES(X)		\
+	X(DST,		"dst")		\
+	X(SRC,		"src")		\
+	X(EITHER,	"either")
+
+#define NF_EDGE_ROLES(X)		\
+	X(ACCESS,	"access")	\
+	X(AV,		"av")		\
+	X(INTERNAL,	"internal")
+
+#define NF_EDGE_GROUPS(X)		\
+	X(FEDERATION,	"federation")	\
+	X(PIC,		"pic")		\
+	X(CLIENT,	"client")	\
+	X(MESSENGER,	"messenger")	\
+	X(XMPP,		"xmpp")		\
+	X(GATEWAY,	"gateway")
+
+#define NF_EDGE_ROWS(X)					\
+	X(SIP_FEDERATION_OUT,	"sip-federation-out")	\
+	X(SIP_FEDERATION_IN,	"sip-federation-in")	\
+	X(SIP_PIC_IN,		"sip-pic-in")		\
+	X(SIP_PIC_OUT,		"sip-pic-out")		\
+	X(SIP_CLIENT_IN,	"sip-client-in")	\
+	X(AV_RTP_OUT,		"av-rtp-out")		\
+	X(AV_STUN_OUT,		"av-stun-out")		\
+	X(AV_STUN_IN,		"av-stun-in")		\
+	X(XMPP_IN,		"xmpp-in")		\
+	X(XMPP_OUT,		"xmpp-out")		\
+	X(XMPP_GATEWAY_IN,	"xmpp-gateway-in")
+
+#define NF_EDGE_PEERSS(X)		\
+	X(ANY,		"any")		\
+	X(LISTED,	"listed")
+
+#define NF_EDGE_REASONS(X)			\
+	X(MALFORMED,		"malformed")	\
+	X(WRONG_DEVICE,		"wrong-device")	\
+	X(INVALID_STATE,	"invalid-state")\
+	X(NOT_LISTED,		"not-listed")	\
+	X(DISABLED,		"disabled")	\
+	X(UNLISTED,		"unlisted")
+
+#define NF_EDGE_VERDICTS(X)		\
+	X(ACCEPT,	"accept")	\
+	X(DROP,		"drop")		\
+	X(PASS,		"pass")
+
+#define NF_EDGE_ENUMERATOR_MODE(id, name)	NF_EDGE_MODE_##id,
+#define NF_EDGE_ENUMERATOR_UNLISTED(id, name)	NF_EDGE_UNLISTED_##id,
+#define NF_EDGE_ENUMERATOR_RTP_MATCH(id, name)	NF_EDGE_RTP_MATCH_##id,
+#define NF_EDGE_ENUMERATOR_ROLE(id, name)	NF_EDGE_ROLE_##id,
+#define NF_EDGE_ENUMERATOR_GROUP(id, name)	NF_EDGE_GROUP_##id,
+#define NF_EDGE_ENUMERATOR_ROW(id, name)	NF_EDGE_ROW_##id,
+#define NF_EDGE_ENUMERATOR_PEERS(id, name)	NF_EDGE_PEERS_##id,
+#define NF_EDGE_ENUMERATOR_REASON(id, name)	NF_EDGE_REASON_##id,
+#define NF_EDGE_ENUMERATOR_VERDICT(id, name)	NF_EDGE_VERDICT_##id,
+
+enum nf_edge_mode { NF_EDGE_MODES(NF_EDGE_ENUMERATOR_MODE) NF_EDGE_MODE_COUNT };
+enum nf_edge_unlisted { NF_EDGE_UNLISTEDS(NF_EDGE_ENUMERATOR_UNLISTED) NF_EDGE_UNLISTED_COUNT };
+enum nf_edge_rtp_match { NF_EDGE_RTP_MATCHES(NF_EDGE_ENUMERATOR_RTP_MATCH) NF_EDGE_RTP_MATCH_COUNT };
+enum nf_edge_role { NF_EDGE_ROLES(NF_EDGE_ENUMERATOR_ROLE) NF_EDGE_ROLE_COUNT };
+enum nf_edge_group { NF_EDGE_GROUPS(NF_EDGE_ENUMERATOR_GROUP) NF_EDGE_GROUP_COUNT };
+enum nf_edge_row { NF_EDGE_ROWS(NF_EDGE_ENUMERATOR_ROW) NF_EDGE_ROW_COUNT };
+enum nf_edge_peers { NF_EDGE_PEERSS(NF_EDGE_ENUMERATOR_PEERS) NF_EDGE_PEERS_COUNT };
+enum nf_edge_reason { NF_EDGE_REASONS(NF_EDGE_ENUMERATOR_REASON) NF_EDGE_REASON_COUNT };
+enum nf_edge_verdict { NF_EDGE_VERDICTS(NF_EDGE_ENUMERATOR_VERDICT) NF_EDGE_VERDICT_COUNT };
+
+#define NF_EDGE_GROUP_MASK	((1 << NF_EDGE_GROUP_COUNT) - 1)
+
+/**
+ * enum nf_edge_cmd - the commands
+ *
+ * @NF_EDGE_CMD_STATUS_GET: do. Answers VERSION, MODE, UNLISTED, GENERATION,
+ *	RTP_MATCH, RTP_PORTS, INTERFACES, PARTNERS, UPTIME.
+ * @NF_EDGE_CMD_STATUS_SET: do, admin. Takes any of MODE, UNLISTED, RTP_MATCH,
+ *	RTP_PORTS and sets what is given; setting the present value is no error.
+ * @NF_EDGE_CMD_INTERFACE_GET: dump. Takes ROLE as a filter; each answer has
+ *	ROLE, ADDRESS and, when bound, DEV.
+ * @NF_EDGE_CMD_INTERFACE_ADD: do, admin. ROLE, ADDRESS, optional DEV, TOLERANT.
+ *	Without DEV an address keeps the device it has. An address that is bound
+ *	to another device is refused (-EBUSY).
+ * @NF_EDGE_CMD_INTERFACE_DEL: do, admin. ROLE, ADDRESS, TOLERANT.
+ * @NF_EDGE_CMD_INTERFACE_FLUSH: do, admin. Optional ROLE.
+ * @NF_EDGE_CMD_PARTNER_GET: dump. Filters: GROUPS (in any of them), NAME,
+ *	ADDRESS (prefixes that cover it). Each answer has ADDRESS, PREFIX_LEN,
+ *	GROUPS and, when named, NAME; sorted IPv4 before IPv6, by address, shorter
+ *	prefixes first.
+ * @NF_EDGE_CMD_PARTNER_ADD: do, admin. One or more ENTRY, each ADDRESS,
+ *	PREFIX_LEN, GROUPS, optional NAME; TOLERANT. All of them or none. An entry
+ *	that neither adds a group nor renames is refused (-EEXIST).
+ * @NF_EDGE_CMD_PARTNER_DEL: do, admin. One or more ENTRY, each ADDRESS,
+ *	PREFIX_LEN, optional GROUPS (default: the whole partner); TOLERANT.
+ * @NF_EDGE_CMD_PARTNER_FLUSH: do, admin. Optional GROUPS: leave these groups.
+ * @NF_EDGE_CMD_RULE_GET: dump. Each answer has ROW, CLASS, PROTOCOL, DPORT (0:
+ *	the RTP port map), FROM, TO, PEERS, ENABLED, PACKETS, BYTES, FLOWS.
+ * @NF_EDGE_CMD_RULE_SET: do, admin. One or more ENTRY, each ROW and ENABLED or
+ *	PEERS or both.
+ * @NF_EDGE_CMD_DROP_GET: dump. Each answer has REASON, PACKETS, BYTES.
+ * @NF_EDGE_CMD_STATS_RESET: do, admin. Rows and reasons count from zero again.
+ * @NF_EDGE_CMD_EXPLAIN: do. SOURCE (initiator), DESTINATION (responder),
+ *	PROTOCOL, DPORT, optional SPORT, IIF, OIF. Answers VERDICT, MODE, and ROW
+ *	(accept) or REASON (drop, and pass because of "unlisted pass"). A pass
+ *	without REASON means that neither end is an Edge address.
+ * @NF_EDGE_CMD_BEGIN: do, admin. Opens this socket's transaction; one that was
+ *	open is thrown away.
+ * @NF_EDGE_CMD_COMMIT: do, admin. Optional GENERATION: refused (-ESTALE) unless
+ *	it is the generation in force.
+ * @NF_EDGE_CMD_ABORT: do, admin.
+ */
+enum nf_edge_cmd {
+	NF_EDGE_CMD_UNSPEC,
+	NF_EDGE_CMD_STATUS_GET,
+	NF_EDGE_CMD_STATUS_SET,
+	NF_EDGE_CMD_INTERFACE_GET,
+	NF_EDGE_CMD_INTERFACE_ADD,
+	NF_EDGE_CMD_INTERFACE_DEL,
+	NF_EDGE_CMD_INTERFACE_FLUSH,
+	NF_EDGE_CMD_PARTNER_GET,
+	NF_EDGE_CMD_PARTNER_ADD,
+	NF_EDGE_CMD_PARTNER_DEL,
+	NF_EDGE_CMD_PARTNER_FLUSH,
+	NF_EDGE_CMD_RULE_GET,
+	NF_EDGE_CMD_RULE_SET,
+	NF_EDGE_CMD_DROP_GET,
+	NF_EDGE_CMD_STATS_RESET,
+	NF_EDGE_CMD_EXPLAIN,
+	NF_EDGE_CMD_BEGIN,
+	NF_EDGE_CMD_COMMIT,
+	NF_EDGE_CMD_ABORT,
+	__NF_EDGE_CMD_MAX
+};
+
+/**
+ * enum nf_edge_attr - the attributes
+ *
+ * @NF_EDGE_A_PAD: alignment of 64-bit values
+ * @NF_EDGE_A_VERSION: NUL string, the module's version
+ * @NF_EDGE_A_MODE: u32, enum nf_edge_mode
+ * @NF_EDGE_A_UNLISTED: u32, enum nf_edge_unlisted
+ * @NF_EDGE_A_GENERATION: u32, never 0; moves with every change of the policy
+ * @NF_EDGE_A_RTP_MATCH: u32, enum nf_edge_rtp_match
+ * @NF_EDGE_A_RTP_PORTS: NF_EDGE_PORT_MAP_BYTES bytes; port p is bit p % 8 (value
+ *	1 << p % 8) of byte p / 8; port 0 must be clear
+ * @NF_EDGE_A_INTERFACES: u32, number of (role, address) pairs
+ * @NF_EDGE_A_PARTNERS: u32, number of partner prefixes
+ * @NF_EDGE_A_UPTIME: u64, seconds since the policy in force last changed
+ * @NF_EDGE_A_ROLE: u32, enum nf_edge_role
+ * @NF_EDGE_A_ADDRESS: 4 or 16 bytes, network order; the length is the family
+ * @NF_EDGE_A_PREFIX_LEN: u32, 0 to 32 or 128; host bits must be clear
+ * @NF_EDGE_A_DEV: NUL string, a network device's name
+ * @NF_EDGE_A_GROUPS: u32, mask of 1 << enum nf_edge_group
+ * @NF_EDGE_A_NAME: NUL string, 1 to NF_EDGE_NAME_MAX bytes, no control characters
+ * @NF_EDGE_A_ENTRY: nest, may repeat: one object of a command that takes many
+ * @NF_EDGE_A_ROW: u32, enum nf_edge_row
+ * @NF_EDGE_A_CLASS: NUL string, the row's class: sip, av or xmpp
+ * @NF_EDGE_A_FROM: NUL string, the initiator: a role's or a group's name
+ * @NF_EDGE_A_TO: NUL string, the responder: a role's or a group's name
+ * @NF_EDGE_A_ENABLED: u32, 0 or 1
+ * @NF_EDGE_A_PEERS: u32, enum nf_edge_peers
+ * @NF_EDGE_A_REASON: u32, enum nf_edge_reason
+ * @NF_EDGE_A_PACKETS: u64
+ * @NF_EDGE_A_BYTES: u64, network-layer length
+ * @NF_EDGE_A_FLOWS: u64
+ * @NF_EDGE_A_SOURCE: an address, as NF_EDGE_A_ADDRESS
+ * @NF_EDGE_A_DESTINATION: an address, as NF_EDGE_A_ADDRESS
+ * @NF_EDGE_A_PROTOCOL: u32, IP protocol number
+ * @NF_EDGE_A_SPORT: u32, 1 to 65535
+ * @NF_EDGE_A_DPORT: u32, 1 to 65535
+ * @NF_EDGE_A_IIF: NUL string, the device that the packet enters by
+ * @NF_EDGE_A_OIF: NUL string, the device that the packet leaves by
+ * @NF_EDGE_A_VERDICT: u32, enum nf_edge_verdict
+ * @NF_EDGE_A_TOLERANT: flag: what is there already, or gone already, is no error
+ */
+enum nf_edge_attr {
+	NF_EDGE_A_UNSPEC,
+	NF_EDGE_A_PAD,
+	NF_EDGE_A_VERSION,
+	NF_EDGE_A_MODE,
+	NF_EDGE_A_UNLISTED,
+	NF_EDGE_A_GENERATION,
+	NF_EDGE_A_RTP_MATCH,
+	NF_EDGE_A_RTP_PORTS,
+	NF_EDGE_A_INTERFACES,
+	NF_EDGE_A_PARTNERS,
+	NF_EDGE_A_UPTIME,
+	NF_EDGE_A_ROLE,
+	NF_EDGE_A_ADDRESS,
+	NF_EDGE_A_PREFIX_LEN,
+	NF_EDGE_A_DEV,
+	NF_EDGE_A_GROUPS,
+	NF_EDGE_A_NAME,
+	NF_EDGE_A_ENTRY,
+	NF_EDGE_A_ROW,
+	NF_EDGE_A_CLASS,
+	NF_EDGE_A_FROM,
+	NF_EDGE_A_TO,
+	NF_EDGE_A_ENABLED,
+	NF_EDGE_A_PEERS,
+	NF_EDGE_A_REASON,
+	NF_EDGE_A_PACKETS,
+	NF_EDGE_A_BYTES,
+	NF_EDGE_A_FLOWS,
+	NF_EDGE_A_SOURCE,
+	NF_EDGE_A_DESTINATION,
+	NF_EDGE_A_PROTOCOL,
+	NF_EDGE_A_SPORT,
+	NF_EDGE_A_DPORT,
+	NF_EDGE_A_IIF,
+	NF_EDGE_A_OIF,
+	NF_EDGE_A_VERDICT,
+	NF_EDGE_A_TOLERANT,
+	__NF_EDGE_A_MAX
+};
+#define NF_EDGE_A_MAX (__NF_EDGE_A_MAX - 1)
+
+#endif /* _UAPI_NF_EDGE_H */
