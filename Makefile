@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# `make help` lists the targets.
+
+KDIR ?= /lib/modules/$(shell uname -r)/build
+PREFIX ?= /usr/local
+
+VERSION := $(shell sed -n 's/^PACKAGE_VERSION="\(.*\)"/\1/p' dkms.conf)
+DKMS_SOURCE := $(DESTDIR)/usr/src/nf-edge-$(VERSION)
+
+# Where the running kernel cannot load modules, build for Debian's stock kernel,
+# which is the one that `make run` and `make check` boot.
+STOCK_HEADERS = $(lastword $(sort $(wildcard /usr/src/linux-headers-*-amd64)))
+KDIR_FOUND = $(if $(wildcard $(KDIR)),$(KDIR),$(if $(STOCK_HEADERS),$(STOCK_HEADERS),$(KDIR)))
+
+.PHONY: all module tools run check bench install uninstall clean clean-module help
+
+all: module tools ## build the module and the tool
+
+module: ## build nf_edge.ko (KDIR=: for the kernel whose build tree this is)
+	$(MAKE) -C "$(KDIR_FOUND)" M="$(CURDIR)" modules
+
+tools: ## build edgectl
+	$(MAKE) -C tools/edgectl
+
+run: ## show the whole policy at work, in a virtual appliance (SHELL_INSIDE=1: stay inside); installs packages
+	tests/lib/install run
+	$(MAKE) all
+	examples/run
+
+check: ## pass the tests; installs packages
+	tests/lib/install check
+	$(MAKE) all
+	tests/run
+
+install: tools ## install module (by DKMS), tool, man page and completion under PREFIX
+	install -d $(DKMS_SOURCE)
+	cp -r Kbuild Makefile dkms.conf kmod $(DKMS_SOURCE)
+	$(MAKE) -C $(DKMS_SOURCE) --no-print-directory clean-objects
+	dkms install nf-edge/$(VERSION)
+	install -D tools/edgectl/edgectl $(DESTDIR)$(PREFIX)/sbin/edgectl
+	install -D -m 644 tools/edgectl/edgectl.8 $(DESTDIR)$(PREFIX)/share/man/man8/edgectl.8
+	install -D -m 644 tools/edgectl/edgectl.bash \
+		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/edgectl
+
+uninstall: ## undo `make install`
+	-dkms remove nf-edge/$(VERSION) --all
+	rm -rf $(DKMS_SOURCE)
+	rm -f $(DESTDIR)$(PREFIX)/sbin/edgectl $(DESTDIR)$(PREFIX)/share/man/man8/edgectl.8 \
+		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/edgectl
+
+clean: clean-module ## remove what was built
+	$(MAKE) -C tools/edgectl clean
+
+clean-module:
+	$(MAKE) -C "$(KDIR_FOUND)" M="$(CURDIR)" clean
+
+clean-objects:
+	find . \( -name '*.o' -o -name '*.ko' -o -name '*.mod' -o -name '*.mod.c' -o -name '.*.cmd' \
+		-o -name Module.symvers -o -name modules.order \) -delete
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12

@@ -1,0 +1,351 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "config.h"
+
+#include <linux/bitops.h>
+#include <linux/mm.h>
+#include <linux/slab.h>
+#include <linux/timekeeping.h>
+
+#include "hook.h"
+
+struct transaction {
+	struct list_head list;
+	u32 portid;
+	struct edge_policy *staged;
+};
+
+static struct edge_policy *policy_alloc(u32 room)
+{
+	struct edge_policy *policy;
+
+	return kvzalloc(struct_size(policy, interfaces, room), GFP_KERNEL_ACCOUNT);
+}
+
+/* An empty policy with every default and a partner table of its own. */
+static struct edge_policy *policy_new(void)
+{
+	struct edge_policy *policy = policy_alloc(0);
+
+	if (!policy)
+		return NULL;
+	edge_policy_init(policy);
+	policy->partners = edge_prefix_table_new();
+	if (!policy->partners) {
+		kvfree(policy);
+		return NULL;
+	}
+	return policy;
+}
+
+/* No reader may see it any more. */
+static void policy_free(struct edge_policy *policy)
+{
+	edge_prefix_table_free(policy->partners);
+	kvfree(policy);
+}
+
+static struct edge_policy *in_force(const struct edge_net *edge)
+{
+	return rcu_dereference_protected(edge->policy, lockdep_is_held(&edge->lock));
+}
+
+const struct edge_policy *edge_config_policy(const struct edge_net *edge)
+{
+	return in_force(edge);
+}
+
+int edge_config_init(struct edge_net *edge)
+{
+	struct edge_policy *policy = policy_new();
+
+	if (!policy)
+		return -ENOMEM;
+	mutex_init(&edge->lock);
+	INIT_LIST_HEAD(&edge->transactions);
+	RCU_INIT_POINTER(edge->policy, policy);
+	edge->generation = 1;
+	edge->changed = ktime_get_boottime_seconds();
+	return 0;
+}
+
+static void set_hooked(struct edge_net *edge, bool hooked)
+{
+	if (edge->hooked && !hooked)
+		edge_hook_unregister(edge->net);
+	edge->hooked = hooked;
+}
+
+void edge_config_stop(struct edge_net *edge)
+{
+	mutex_lock(&edge->lock);
+	set_hooked(edge, false);
+	mutex_unlock(&edge->lock);
+}
+
+static void transaction_free(struct transaction *transaction)
+{
+	list_del(&transaction->list);
+	policy_free(transaction->staged);
+	kfree(transaction);
+}
+
+void edge_config_free(struct edge_net *edge)
+{
+	struct transaction *transaction, *next;
+
+	list_for_each_entry_safe(transaction, next, &edge->transactions, list)
+		transaction_free(transaction);
+	policy_free(rcu_dereference_protected(edge->policy, true));
+}
+
+static void touch(struct edge_net *edge)
+{
+	lockdep_assert_held(&edge->lock);
+	if (!++edge->generation)	/* 0 is no generation: netlink's cb->seq reserves it */
+		edge->generation = 1;
+	edge->changed = ktime_get_boottime_seconds();
+}
+
+/*
+ * Hooks come before the policy that needs them and go after the one that did:
+ * there is no moment when a protected address is not guarded.
+ */
+static int publish(struct edge_net *edge, struct edge_policy *policy,
+		   struct netlink_ext_ack *extack)
+{
+	bool guard = policy->mode != NF_EDGE_MODE_OFF && policy->interface_count;
+	struct edge_policy *old = in_force(edge);
+	int err;
+
+	if (guard && !edge->hooked) {
+		err = edge_hook_register(edge->net);
+		if (err) {
+			NL_SET_ERR_MSG(extack, "netfilter hooks or connection tracking cannot be registered");
+			return err;
+		}
+		set_hooked(edge, true);
+	}
+	rcu_assign_pointer(edge->policy, policy);
+	touch(edge);
+	if (!guard)
+		set_hooked(edge, false);
+
+	if (old->partners == policy->partners) {
+		kvfree_rcu(old, rcu);
+	} else {
+		synchronize_rcu();
+		policy_free(old);
+	}
+	return 0;
+}
+
+static struct transaction *transaction_of(struct edge_net *edge, u32 portid)
+{
+	struct transaction *transaction;
+
+	lockdep_assert_held(&edge->lock);
+	list_for_each_entry(transaction, &edge->transactions, list)
+		if (transaction->portid == portid)
+			return transaction;
+	return NULL;
+}
+
+/* The policy that the socket's changes are for. */
+static struct edge_policy *target(struct edge_net *edge, u32 portid)
+{
+	struct transaction *transaction = transaction_of(edge, portid);
+
+	return transaction ? transaction->staged : in_force(edge);
+}
+
+struct edge_policy *edge_config_edit(struct edge_net *edge, u32 portid, u32 room)
+{
+	const struct edge_policy *from = target(edge, portid);
+	struct edge_policy *policy = policy_alloc(from->interface_count + room);
+
+	if (policy)
+		memcpy(policy, from, struct_size(from, interfaces, from->interface_count));
+	return policy;
+}
+
+void edge_config_discard(struct edge_net *edge, u32 portid, struct edge_policy *policy)
+{
+	if (policy->partners != target(edge, portid)->partners)
+		edge_prefix_table_free(policy->partners);
+	kvfree(policy);
+}
+
+/* Whether two indexed policies say the same. */
+static bool is_same(const struct edge_policy *a, const struct edge_policy *b)
+{
+	const size_t from = offsetof(struct edge_policy, partners);
+
+	return a->interface_count == b->interface_count &&
+	       !memcmp((const u8 *)a + from, (const u8 *)b + from,
+		       struct_size(a, interfaces, a->interface_count) - from);
+}
+
+int edge_config_apply(struct edge_net *edge, u32 portid, struct edge_policy *policy,
+		      struct netlink_ext_ack *extack)
+{
+	struct transaction *transaction = transaction_of(edge, portid);
+	int err;
+
+	edge_policy_index(policy);
+	if (is_same(policy, target(edge, portid))) {
+		kvfree(policy);
+		return 0;
+	}
+	if (transaction) {
+		if (transaction->staged->partners != policy->partners)
+			edge_prefix_table_free(transaction->staged->partners);
+		kvfree(transaction->staged);
+		transaction->staged = policy;
+		return 0;
+	}
+	err = publish(edge, policy, extack);
+	if (err)
+		edge_config_discard(edge, portid, policy);
+	return err;
+}
+
+struct edge_prefixes *edge_config_partners(struct edge_net *edge, u32 portid)
+{
+	return target(edge, portid)->partners;
+}
+
+void edge_config_partners_changed(struct edge_net *edge, u32 portid)
+{
+	if (!transaction_of(edge, portid))
+		touch(edge);
+}
+
+/* Where the address is, or belongs. */
+static u32 position(const struct edge_policy *policy, u8 family, const union nf_inet_addr *addr,
+		    bool *found)
+{
+	u32 i;
+
+	for (i = 0; i < policy->interface_count; i++) {
+		const struct edge_interface *at = &policy->interfaces[i];
+		int order = edge_address_compare(family, addr, at->family, &at->addr);
+
+		if (order <= 0) {
+			*found = !order;
+			return i;
+		}
+	}
+	*found = false;
+	return i;
+}
+
+int edge_config_interface_add(struct edge_policy *policy, u8 role, u8 family,
+			      const union nf_inet_addr *addr, const char *dev)
+{
+	struct edge_interface *at;
+	bool found;
+
+	at = &policy->interfaces[position(policy, family, addr, &found)];
+	if (found) {
+		if (dev && at->dev[0] && strcmp(at->dev, dev))
+			return -EBUSY;
+		if (at->roles & BIT(role) && (!dev || at->dev[0]))
+			return -EEXIST;
+	} else {
+		if (policy->interface_count == EDGE_INTERFACES_MAX)
+			return -ENOSPC;
+		memmove(at + 1, at, (char *)&policy->interfaces[policy->interface_count] - (char *)at);
+		memset(at, 0, sizeof(*at));
+		at->addr = *addr;
+		at->family = family;
+		policy->interface_count++;
+	}
+	at->roles |= BIT(role);
+	if (dev)
+		strscpy(at->dev, dev, sizeof(at->dev));
+	return 0;
+}
+
+static void interface_remove(struct edge_policy *policy, struct edge_interface *at)
+{
+	policy->interface_count--;
+	memmove(at, at + 1, (char *)&policy->interfaces[policy->interface_count] - (char *)at);
+}
+
+int edge_config_interface_del(struct edge_policy *policy, u8 role, u8 family,
+			      const union nf_inet_addr *addr)
+{
+	struct edge_interface *at;
+	bool found;
+
+	at = &policy->interfaces[position(policy, family, addr, &found)];
+	if (!found || !(at->roles & BIT(role)))
+		return -ENOENT;
+	at->roles &= ~BIT(role);
+	if (!at->roles)
+		interface_remove(policy, at);
+	return 0;
+}
+
+void edge_config_interface_flush(struct edge_policy *policy, u8 roles)
+{
+	u32 i = policy->interface_count;
+
+	while (i--) {
+		struct edge_interface *at = &policy->interfaces[i];
+
+		at->roles &= ~roles;
+		if (!at->roles)
+			interface_remove(policy, at);
+	}
+}
+
+u32 edge_config_interface_pairs(const struct edge_policy *policy)
+{
+	u32 i, pairs = 0;
+
+	for (i = 0; i < policy->interface_count; i++)
+		pairs += hweight8(policy->interfaces[i].roles);
+	return pairs;
+}
+
+int edge_config_begin(struct edge_net *edge, u32 portid)
+{
+	struct transaction *transaction = kzalloc(sizeof(*transaction), GFP_KERNEL_ACCOUNT);
+
+	if (!transaction)
+		return -ENOMEM;
+	transaction->portid = portid;
+	transaction->staged = policy_new();
+	if (!transaction->staged) {
+		kfree(transaction);
+		return -ENOMEM;
+	}
+	edge_config_abort(edge, portid);
+	list_add(&transaction->list, &edge->transactions);
+	return 0;
+}
+
+int edge_config_commit(struct edge_net *edge, u32 portid, struct netlink_ext_ack *extack)
+{
+	struct transaction *transaction = transaction_of(edge, portid);
+	int err;
+
+	if (!transaction)
+		return -ENOENT;
+	err = publish(edge, transaction->staged, extack);
+	if (err)
+		return err;
+	list_del(&transaction->list);
+	kfree(transaction);
+	return 0;
+}
+
+bool edge_config_abort(struct edge_net *edge, u32 portid)
+{
+	struct transaction *transaction = transaction_of(edge, portid);
+
+	if (transaction)
+		transaction_free(transaction);
+	return transaction;
+}

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "counters.h"
+
+#include <linux/netdevice.h>
+
+struct slot {
+	u64_stats_t packets;
+	u64_stats_t bytes;
+	u64_stats_t flows;
+};
+
+struct edge_counters_cpu {
+	struct slot slots[EDGE_SLOT_COUNT];
+	struct u64_stats_sync syncp;
+};
+
+int edge_counters_init(struct edge_counters *counters)
+{
+	counters->cpu = netdev_alloc_pcpu_stats(struct edge_counters_cpu);
+	return counters->cpu ? 0 : -ENOMEM;
+}
+
+void edge_counters_free(struct edge_counters *counters)
+{
+	free_percpu(counters->cpu);
+}
+
+void edge_counters_add(struct edge_counters *counters, u32 slot, u32 bytes, u32 flows)
+{
+	struct edge_counters_cpu *cpu;
+
+	local_bh_disable();	/* a local sender may be interrupted by a softirq that counts */
+	cpu = this_cpu_ptr(counters->cpu);
+	u64_stats_update_begin(&cpu->syncp);
+	u64_stats_inc(&cpu->slots[slot].packets);
+	u64_stats_add(&cpu->slots[slot].bytes, bytes);
+	u64_stats_add(&cpu->slots[slot].flows, flows);
+	u64_stats_update_end(&cpu->syncp);
+	local_bh_enable();
+}
+
+static struct edge_tally fold(const struct edge_counters *counters, u32 slot)
+{
+	struct edge_tally sum = { 0 };
+	int i;
+
+	for_each_possible_cpu(i) {
+		const struct edge_counters_cpu *cpu = per_cpu_ptr(counters->cpu, i);
+		struct edge_tally one;
+		unsigned int start;
+
+		do {
+			start = u64_stats_fetch_begin(&cpu->syncp);
+			one.packets = u64_stats_read(&cpu->slots[slot].packets);
+			one.bytes = u64_stats_read(&cpu->slots[slot].bytes);
+			one.flows = u64_stats_read(&cpu->slots[slot].flows);
+		} while (u64_stats_fetch_retry(&cpu->syncp, start));
+		sum.packets += one.packets;
+		sum.bytes += one.bytes;
+		sum.flows += one.flows;
+	}
+	return sum;
+}
+
+struct edge_tally edge_counters_read(const struct edge_counters *counters, u32 slot)
+{
+	/* the base first: what is folded afterwards can only be more */
+	const struct edge_tally base = counters->base[slot];
+	struct edge_tally tally;
+
+	barrier();
+	tally = fold(counters, slot);
+
+	tally.packets -= base.packets;
+	tally.bytes -= base.bytes;
+	tally.flows -= base.flows;
+	return tally;
+}
+
+void edge_counters_reset(struct edge_counters *counters)
+{
+	u32 slot;
+
+	for (slot = 0; slot < EDGE_SLOT_COUNT; slot++)
+		counters->base[slot] = fold(counters, slot);
+}

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The private vocabulary: what every room of the module may speak of.
+ */
+#ifndef _EDGE_H
+#define _EDGE_H
+
+#include <linux/if.h>
+#include <linux/ipv6.h>
+#include <linux/netfilter.h>
+#include <linux/string.h>
+#include <net/ipv6.h>
+
+#include "uapi/nf_edge.h"
+
+/**
+ * enum edge_kind - what the transport header says of a packet
+ * @EDGE_KIND_OTHER: no row can cover it (echo, redirects, ESP, tunnels, ...)
+ * @EDGE_KIND_NEVER: never ours: neighbour and router discovery, MLD
+ * @EDGE_KIND_TCP_SYN: opens a TCP connection: SYN without ACK, RST and FIN
+ * @EDGE_KIND_TCP: any other TCP segment
+ * @EDGE_KIND_UDP: a UDP datagram
+ * @EDGE_KIND_ICMP_ERROR: an error about some flow (RFC 792, RFC 4443)
+ */
+enum edge_kind {
+	EDGE_KIND_OTHER,
+	EDGE_KIND_NEVER,
+	EDGE_KIND_TCP_SYN,
+	EDGE_KIND_TCP,
+	EDGE_KIND_UDP,
+	EDGE_KIND_ICMP_ERROR,
+};
+
+/**
+ * enum edge_tracking - what connection tracking says of a packet
+ * @EDGE_TRACKING_UNASKED: it was not asked (first gate, explain)
+ * @EDGE_TRACKING_NONE: invalid or not tracked
+ * @EDGE_TRACKING_NEW: this packet opens the flow; nothing is confirmed yet
+ * @EDGE_TRACKING_KNOWN: the packet belongs to a confirmed flow
+ */
+enum edge_tracking {
+	EDGE_TRACKING_UNASKED,
+	EDGE_TRACKING_NONE,
+	EDGE_TRACKING_NEW,
+	EDGE_TRACKING_KNOWN,
+};
+
+struct edge_interface;
+
+/**
+ * struct edge_flow - all that the law knows of a packet
+ * @src: the initiator's address, network byte order
+ * @dst: the responder's address, network byte order
+ * @sport: the initiator's port, host byte order; 0 where there is none
+ * @dport: the responder's port, host byte order; 0 where there is none
+ * @family: NFPROTO_IPV4 or NFPROTO_IPV6
+ * @protocol: IPPROTO_*, of the flow (for an ICMP error: of the flow it is about)
+ * @kind: enum edge_kind, of the packet
+ * @tracking: enum edge_tracking
+ * @reply: the packet goes from @dst to @src
+ * @malformed: its headers cannot be parsed or must not be believed
+ * @in: name of the device that it entered by, or NULL
+ * @out: name of the device that it leaves by, or NULL
+ * @src_edge: the Edge address that @src is, or NULL; see edge_policy_recognise()
+ * @dst_edge: the Edge address that @dst is, or NULL
+ */
+struct edge_flow {
+	union nf_inet_addr src;
+	union nf_inet_addr dst;
+	u16 sport;
+	u16 dport;
+	u8 family;
+	u8 protocol;
+	u8 kind;
+	u8 tracking;
+	bool reply;
+	bool malformed;
+	const char *in;
+	const char *out;
+	const struct edge_interface *src_edge;
+	const struct edge_interface *dst_edge;
+};
+
+/**
+ * struct edge_ruling - what the law says
+ * @verdict: enum nf_edge_verdict
+ * @row: enum nf_edge_row that admitted, for accept; else NF_EDGE_ROW_COUNT
+ * @reason: enum nf_edge_reason for drop, and for a pass by "unlisted pass"; else
+ *	NF_EDGE_REASON_COUNT
+ */
+struct edge_ruling {
+	u8 verdict;
+	u8 row;
+	u8 reason;
+};
+
+static inline bool edge_address_equal(u8 family, const union nf_inet_addr *a,
+				      const union nf_inet_addr *b)
+{
+	if (family == NFPROTO_IPV4)
+		return a->ip == b->ip;
+	return ipv6_addr_equal(&a->in6, &b->in6);
+}
+
+/* IPv4 before IPv6, then by address. Below, equal or above: < 0, 0, > 0. */
+static inline int edge_address_compare(u8 a_family, const union nf_inet_addr *a,
+				       u8 b_family, const union nf_inet_addr *b)
+{
+	if (a_family != b_family)
+		return a_family == NFPROTO_IPV4 ? -1 : 1;
+	return memcmp(a, b, a_family == NFPROTO_IPV4 ? 4 : 16);
+}
+
+/* An address pair that no packet can honestly carry: POLICY step 1. */
+static inline bool edge_addresses_lie(const struct edge_flow *flow)
+{
+	if (edge_address_equal(flow->family, &flow->src, &flow->dst))
+		return true;
+	return flow->family == NFPROTO_IPV6 &&
+	       (ipv6_addr_v4mapped(&flow->src.in6) || ipv6_addr_v4mapped(&flow->dst.in6));
+}
+
+#endif /* _EDGE_H */

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * From a packet, and what connection tracking knows of it, to a flow. The only
+ * room that reads packet bytes; it knows no configuration.
+ */
+#ifndef _EDGE_FLOW_H
+#define _EDGE_FLOW_H
+
+#include <net/netfilter/nf_conntrack.h>
+
+#include "edge.h"
+
+/**
+ * edge_flow_read_network - addresses and devices of a packet
+ * @skb: at its network header, as in every inet hook
+ * @state: the hook's state
+ * @flow: is filled as far as the network header goes
+ *
+ * Return: false for what is never judged: traffic over the loopback device.
+ */
+bool edge_flow_read_network(const struct sk_buff *skb, const struct nf_hook_state *state,
+			    struct edge_flow *flow);
+
+/**
+ * edge_flow_read_transport - kind, protocol and ports of a packet, and its manners
+ * @skb: as above
+ * @flow: from edge_flow_read_network()
+ *
+ * Sets malformed where headers are truncated, impossible or not to be believed:
+ * POLICY step 1. Linear and paged data alike; nothing is pulled or allocated.
+ */
+void edge_flow_read_transport(const struct sk_buff *skb, struct edge_flow *flow);
+
+/**
+ * edge_flow_track - takes the flow from connection tracking
+ * @ct: the packet's connection
+ * @ctinfo: and its place in it
+ * @translated: the form after address translation instead of the one before
+ * @flow: from edge_flow_read_transport(); addresses, ports, protocol, reply and
+ *	tracking become those of the flow
+ *
+ * The opener is the one of the original direction; a TCP SYN is the opening of
+ * a flow of its own in whichever direction it goes.
+ */
+void edge_flow_track(const struct nf_conn *ct, enum ip_conntrack_info ctinfo, bool translated,
+		     struct edge_flow *flow);
+
+/* What the packet carried before any address translation here. Not for ICMP errors. */
+void edge_flow_as_received(const struct nf_conn *ct, enum ip_conntrack_info ctinfo,
+			   struct edge_flow *flow);
+
+/**
+ * edge_flow_known - whether connection tracking has a confirmed entry for a packet
+ * @skb: the packet; its own connection is used where it has one already
+ * @net: the namespace
+ * @flow: the packet's flow
+ *
+ * Looks up, allocates nothing, and only in the default zone.
+ */
+bool edge_flow_known(const struct sk_buff *skb, struct net *net, const struct edge_flow *flow);
+
+#endif /* _EDGE_FLOW_H */

@@ -1,0 +1,1054 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The generic netlink family: uapi/nf_edge.h is its manual. A handler parses and
+ * checks, with a sentence for each refusal, and leaves the change to config.
+ */
+#include "netlink.h"
+
+#include <linux/etherdevice.h>
+#include <linux/in.h>
+#include <linux/mm.h>
+#include <linux/netdevice.h>
+#include <linux/notifier.h>
+#include <linux/slab.h>
+#include <net/genetlink.h>
+
+#include "config.h"
+
+static struct genl_family family;
+
+/* Policies: one a command, all over one attribute space. */
+
+#define U32_BELOW(count) NLA_POLICY_MAX(NLA_U32, (count) - 1)
+#define PORT NLA_POLICY_RANGE(NLA_U32, 1, 65535)
+#define ADDRESS { .type = NLA_BINARY, .len = sizeof(struct in6_addr) }
+#define DEVICE { .type = NLA_NUL_STRING, .len = IFNAMSIZ - 1 }
+#define NAME { .type = NLA_NUL_STRING, .len = NF_EDGE_NAME_MAX }
+#define GROUPS NLA_POLICY_MASK(NLA_U32, NF_EDGE_GROUP_MASK)
+
+static const struct nla_policy status_policy[] = {
+	[NF_EDGE_A_MODE] = U32_BELOW(NF_EDGE_MODE_COUNT),
+	[NF_EDGE_A_UNLISTED] = U32_BELOW(NF_EDGE_UNLISTED_COUNT),
+	[NF_EDGE_A_RTP_MATCH] = U32_BELOW(NF_EDGE_RTP_MATCH_COUNT),
+	[NF_EDGE_A_RTP_PORTS] = NLA_POLICY_EXACT_LEN(NF_EDGE_PORT_MAP_BYTES),
+};
+
+static const struct nla_policy interface_policy[NF_EDGE_A_MAX + 1] = {
+	[NF_EDGE_A_ROLE] = U32_BELOW(NF_EDGE_ROLE_COUNT),
+	[NF_EDGE_A_ADDRESS] = ADDRESS,
+	[NF_EDGE_A_DEV] = DEVICE,
+	[NF_EDGE_A_TOLERANT] = { .type = NLA_FLAG },
+};
+
+static const struct nla_policy role_policy[] = {
+	[NF_EDGE_A_ROLE] = U32_BELOW(NF_EDGE_ROLE_COUNT),
+};
+
+static const struct nla_policy partner_entry_policy[NF_EDGE_A_MAX + 1] = {
+	[NF_EDGE_A_ADDRESS] = ADDRESS,
+	[NF_EDGE_A_PREFIX_LEN] = NLA_POLICY_MAX(NLA_U32, 128),
+	[NF_EDGE_A_GROUPS] = GROUPS,
+	[NF_EDGE_A_NAME] = NAME,
+};
+
+static const struct nla_policy partners_policy[NF_EDGE_A_MAX + 1] = {
+	[NF_EDGE_A_ENTRY] = NLA_POLICY_NESTED(partner_entry_policy),
+	[NF_EDGE_A_TOLERANT] = { .type = NLA_FLAG },
+};
+
+static const struct nla_policy partner_filter_policy[] = {
+	[NF_EDGE_A_ADDRESS] = ADDRESS,
+	[NF_EDGE_A_GROUPS] = GROUPS,
+	[NF_EDGE_A_NAME] = NAME,
+};
+
+static const struct nla_policy groups_policy[] = {
+	[NF_EDGE_A_GROUPS] = GROUPS,
+};
+
+static const struct nla_policy rule_entry_policy[NF_EDGE_A_MAX + 1] = {
+	[NF_EDGE_A_ROW] = U32_BELOW(NF_EDGE_ROW_COUNT),
+	[NF_EDGE_A_ENABLED] = NLA_POLICY_MAX(NLA_U32, 1),
+	[NF_EDGE_A_PEERS] = U32_BELOW(NF_EDGE_PEERS_COUNT),
+};
+
+static const struct nla_policy rules_policy[NF_EDGE_A_MAX + 1] = {
+	[NF_EDGE_A_ENTRY] = NLA_POLICY_NESTED(rule_entry_policy),
+};
+
+static const struct nla_policy explain_policy[] = {
+	[NF_EDGE_A_SOURCE] = ADDRESS,
+	[NF_EDGE_A_DESTINATION] = ADDRESS,
+	[NF_EDGE_A_PROTOCOL] = NLA_POLICY_MAX(NLA_U32, 255),
+	[NF_EDGE_A_SPORT] = PORT,
+	[NF_EDGE_A_DPORT] = PORT,
+	[NF_EDGE_A_IIF] = DEVICE,
+	[NF_EDGE_A_OIF] = DEVICE,
+};
+
+static const struct nla_policy commit_policy[] = {
+	[NF_EDGE_A_GENERATION] = { .type = NLA_U32 },
+};
+
+/* Parsing. Each answers 0, or an errno with the sentence and the attribute set. */
+
+static int refuse(struct netlink_ext_ack *extack, const struct nlattr *attr, int err)
+{
+	NL_SET_BAD_ATTR(extack, attr);
+	return err;
+}
+
+#define REFUSE(extack, attr, err, sentence) ({		\
+	NL_SET_ERR_MSG(extack, sentence);		\
+	refuse(extack, attr, err);			\
+})
+
+static int parse_address(const struct nlattr *attr, u8 *nfproto, union nf_inet_addr *addr,
+			 struct netlink_ext_ack *extack)
+{
+	memset(addr, 0, sizeof(*addr));
+	if (!attr)
+		return REFUSE(extack, NULL, -EINVAL, "an address is missing");
+	switch (nla_len(attr)) {
+	case sizeof(struct in_addr):
+		*nfproto = NFPROTO_IPV4;
+		break;
+	case sizeof(struct in6_addr):
+		*nfproto = NFPROTO_IPV6;
+		break;
+	default:
+		return REFUSE(extack, attr, -EINVAL, "an address has 4 or 16 bytes");
+	}
+	memcpy(addr, nla_data(attr), nla_len(attr));
+	return 0;
+}
+
+/* Addresses that cannot be meant; a short prefix of zeroes is no address. */
+static const char *meaningless(u8 nfproto, const union nf_inet_addr *addr, u8 bits)
+{
+	if (nfproto == NFPROTO_IPV4) {
+		if (bits == 32 && !addr->ip)
+			return "an unspecified address cannot be meant";
+		if (bits >= 8 && ipv4_is_loopback(addr->ip))
+			return "a loopback address cannot be meant";
+		if (bits >= 4 && ipv4_is_multicast(addr->ip))
+			return "a multicast address cannot be meant";
+		if (bits == 32 && ipv4_is_lbcast(addr->ip))
+			return "a broadcast address cannot be meant";
+		return NULL;
+	}
+	if (bits == 128 && ipv6_addr_any(&addr->in6))
+		return "an unspecified address cannot be meant";
+	if (bits == 128 && ipv6_addr_loopback(&addr->in6))
+		return "a loopback address cannot be meant";
+	if (bits >= 8 && ipv6_addr_is_multicast(&addr->in6))
+		return "a multicast address cannot be meant";
+	if (bits >= 96 && ipv6_addr_v4mapped(&addr->in6))
+		return "an IPv4-mapped address cannot be meant";
+	return NULL;
+}
+
+static int check_meant(const struct nlattr *attr, u8 nfproto, const union nf_inet_addr *addr,
+		       u8 bits, struct netlink_ext_ack *extack)
+{
+	const char *sentence = meaningless(nfproto, addr, bits);
+
+	if (!sentence)
+		return 0;
+	if (extack)
+		extack->_msg = sentence;
+	return refuse(extack, attr, -EINVAL);
+}
+
+static int parse_device(const struct nlattr *attr, const char **name,
+			struct netlink_ext_ack *extack)
+{
+	*name = attr ? nla_data(attr) : NULL;
+	if (attr && !dev_valid_name(*name))
+		return REFUSE(extack, attr, -EINVAL, "that cannot be a device's name");
+	return 0;
+}
+
+static int parse_name(const struct nlattr *attr, const char **name,
+		      struct netlink_ext_ack *extack)
+{
+	const char *c;
+
+	*name = attr ? nla_data(attr) : NULL;
+	if (!attr)
+		return 0;
+	if (!**name)
+		return REFUSE(extack, attr, -EINVAL, "a name is not empty");
+	for (c = *name; *c; c++)
+		if ((u8)*c < ' ' || *c == 0x7f)
+			return REFUSE(extack, attr, -EINVAL, "a name has no control characters");
+	return 0;
+}
+
+/* One partner of a list. groups stays 0 where it is not given and may be so. */
+static int parse_partner(const struct nlattr *entry, bool groups_needed,
+			 struct edge_prefix *prefix, struct netlink_ext_ack *extack)
+{
+	struct nlattr *tb[NF_EDGE_A_MAX + 1];
+	u32 bits;
+	int err;
+
+	err = nla_parse_nested(tb, NF_EDGE_A_MAX, entry, partner_entry_policy, extack);
+	if (err)
+		return err;
+	err = parse_address(tb[NF_EDGE_A_ADDRESS], &prefix->family, &prefix->addr, extack);
+	if (err)
+		return err;
+	if (!tb[NF_EDGE_A_PREFIX_LEN])
+		return REFUSE(extack, entry, -EINVAL, "a prefix length is missing");
+	bits = nla_get_u32(tb[NF_EDGE_A_PREFIX_LEN]);
+	if (prefix->family == NFPROTO_IPV4 && bits > 32)
+		return REFUSE(extack, tb[NF_EDGE_A_PREFIX_LEN], -EINVAL,
+			      "an IPv4 prefix has at most 32 bits");
+	prefix->bits = bits;
+	if (edge_prefix_has_host_bits(prefix))
+		return REFUSE(extack, entry, -EINVAL, "host bits are set beyond the prefix length");
+	err = check_meant(entry, prefix->family, &prefix->addr, prefix->bits, extack);
+	if (err)
+		return err;
+	prefix->groups = tb[NF_EDGE_A_GROUPS] ? nla_get_u32(tb[NF_EDGE_A_GROUPS]) : 0;
+	if (!prefix->groups && (groups_needed || tb[NF_EDGE_A_GROUPS]))
+		return REFUSE(extack, entry, -EINVAL, "a partner is in one group at least");
+	return parse_name(tb[NF_EDGE_A_NAME], &prefix->name, extack);
+}
+
+#define for_each_entry(entry, info, rem)						\
+	nla_for_each_attr(entry, genlmsg_data((info)->genlhdr),			\
+			  genlmsg_len((info)->genlhdr), rem)				\
+		if (nla_type(entry) == NF_EDGE_A_ENTRY)
+
+static u32 count_entries(struct genl_info *info)
+{
+	struct nlattr *entry;
+	u32 n = 0;
+	int rem;
+
+	for_each_entry(entry, info, rem)
+		n++;
+	return n;
+}
+
+static struct nlattr *entry_at(struct genl_info *info, u32 index)
+{
+	struct nlattr *entry;
+	int rem;
+
+	for_each_entry(entry, info, rem)
+		if (!index--)
+			return entry;
+	return NULL;
+}
+
+/* The partners of a message, to be freed by kvfree(), or ERR_PTR. */
+static struct edge_prefix *parse_partners(struct genl_info *info, bool groups_needed, u32 *n)
+{
+	struct edge_prefix *list, *next;
+	struct nlattr *entry;
+	int rem, err;
+
+	*n = count_entries(info);
+	if (!*n)
+		return ERR_PTR(REFUSE(info->extack, NULL, -EINVAL, "no partner is given"));
+	list = kvcalloc(*n, sizeof(*list), GFP_KERNEL_ACCOUNT);
+	if (!list)
+		return ERR_PTR(-ENOMEM);
+	next = list;
+	for_each_entry(entry, info, rem) {
+		err = parse_partner(entry, groups_needed, next++, info->extack);
+		if (err) {
+			kvfree(list);
+			return ERR_PTR(err);
+		}
+	}
+	return list;
+}
+
+static bool tolerant(const struct genl_info *info)
+{
+	return info->attrs[NF_EDGE_A_TOLERANT];
+}
+
+static struct edge_net *edge_of(struct genl_info *info)
+{
+	return edge_net(genl_info_net(info));
+}
+
+/* Editing: lock, copy, change; then apply or discard, and unlock. */
+
+static struct edge_policy *edit_begin(struct genl_info *info, u32 room)
+{
+	struct edge_net *edge = edge_of(info);
+	struct edge_policy *policy;
+
+	mutex_lock(&edge->lock);
+	policy = edge_config_edit(edge, info->snd_portid, room);
+	if (!policy)
+		mutex_unlock(&edge->lock);
+	return policy;
+}
+
+/* Puts the change in force, or throws it away for err. */
+static int edit_end(struct genl_info *info, struct edge_policy *policy, int err)
+{
+	struct edge_net *edge = edge_of(info);
+
+	if (!err)
+		err = edge_config_apply(edge, info->snd_portid, policy, info->extack);
+	else
+		edge_config_discard(edge, info->snd_portid, policy);
+	mutex_unlock(&edge->lock);
+	return err;
+}
+
+/* Status */
+
+static int put_status(struct sk_buff *msg, struct edge_net *edge)
+{
+	const struct edge_policy *policy = edge_config_policy(edge);
+
+	if (nla_put_string(msg, NF_EDGE_A_VERSION, NF_EDGE_VERSION) ||
+	    nla_put_u32(msg, NF_EDGE_A_MODE, policy->mode) ||
+	    nla_put_u32(msg, NF_EDGE_A_UNLISTED, policy->unlisted) ||
+	    nla_put_u32(msg, NF_EDGE_A_GENERATION, edge->generation) ||
+	    nla_put_u32(msg, NF_EDGE_A_RTP_MATCH, policy->rtp_match) ||
+	    nla_put(msg, NF_EDGE_A_RTP_PORTS, sizeof(policy->ports.map), policy->ports.map) ||
+	    nla_put_u32(msg, NF_EDGE_A_INTERFACES, edge_config_interface_pairs(policy)) ||
+	    nla_put_u32(msg, NF_EDGE_A_PARTNERS, policy->partners->count) ||
+	    nla_put_u64_64bit(msg, NF_EDGE_A_UPTIME,
+			      ktime_get_boottime_seconds() - edge->changed, NF_EDGE_A_PAD))
+		return -EMSGSIZE;
+	return 0;
+}
+
+/* Sends what put() writes as the answer to a do request. */
+static struct sk_buff *reply_new(struct genl_info *info, size_t room, void **header)
+{
+	struct sk_buff *msg = genlmsg_new(room, GFP_KERNEL);
+
+	if (!msg)
+		return NULL;
+	*header = genlmsg_put_reply(msg, info, &family, 0, info->genlhdr->cmd);
+	if (*header)
+		return msg;
+	nlmsg_free(msg);
+	return NULL;
+}
+
+static int reply_send(struct sk_buff *msg, void *header, struct genl_info *info, int err)
+{
+	if (err) {
+		nlmsg_free(msg);
+		return err;
+	}
+	genlmsg_end(msg, header);
+	return genlmsg_reply(msg, info);
+}
+
+static int status_get(struct sk_buff *skb, struct genl_info *info)
+{
+	struct edge_net *edge = edge_of(info);
+	struct sk_buff *msg;
+	void *header;
+	int err;
+
+	msg = reply_new(info, NF_EDGE_PORT_MAP_BYTES + NLMSG_DEFAULT_SIZE, &header);
+	if (!msg)
+		return -ENOMEM;
+	mutex_lock(&edge->lock);
+	err = put_status(msg, edge);
+	mutex_unlock(&edge->lock);
+	return reply_send(msg, header, info, err);
+}
+
+static int status_set(struct sk_buff *skb, struct genl_info *info)
+{
+	struct nlattr **tb = info->attrs;
+	struct edge_policy *policy;
+
+	if (tb[NF_EDGE_A_RTP_PORTS] && *(u8 *)nla_data(tb[NF_EDGE_A_RTP_PORTS]) & 1)
+		return REFUSE(info->extack, tb[NF_EDGE_A_RTP_PORTS], -EINVAL,
+			      "port 0 is no port");
+	policy = edit_begin(info, 0);
+	if (!policy)
+		return -ENOMEM;
+	if (tb[NF_EDGE_A_MODE])
+		policy->mode = nla_get_u32(tb[NF_EDGE_A_MODE]);
+	if (tb[NF_EDGE_A_UNLISTED])
+		policy->unlisted = nla_get_u32(tb[NF_EDGE_A_UNLISTED]);
+	if (tb[NF_EDGE_A_RTP_MATCH])
+		policy->rtp_match = nla_get_u32(tb[NF_EDGE_A_RTP_MATCH]);
+	if (tb[NF_EDGE_A_RTP_PORTS])
+		nla_memcpy(policy->ports.map, tb[NF_EDGE_A_RTP_PORTS], sizeof(policy->ports.map));
+	return edit_end(info, policy, 0);
+}
+
+/* Edge interfaces */
+
+static int parse_interface(struct genl_info *info, u8 *role, u8 *nfproto,
+			   union nf_inet_addr *addr)
+{
+	struct nlattr **tb = info->attrs;
+	int err;
+
+	if (!tb[NF_EDGE_A_ROLE])
+		return REFUSE(info->extack, NULL, -EINVAL, "a role is missing");
+	*role = nla_get_u32(tb[NF_EDGE_A_ROLE]);
+	err = parse_address(tb[NF_EDGE_A_ADDRESS], nfproto, addr, info->extack);
+	if (err)
+		return err;
+	return check_meant(tb[NF_EDGE_A_ADDRESS], *nfproto, addr,
+			   *nfproto == NFPROTO_IPV4 ? 32 : 128, info->extack);
+}
+
+static int interface_add(struct sk_buff *skb, struct genl_info *info)
+{
+	struct edge_policy *policy;
+	union nf_inet_addr addr;
+	u8 role, nfproto;
+	const char *dev;
+	int err;
+
+	err = parse_interface(info, &role, &nfproto, &addr);
+	if (err)
+		return err;
+	err = parse_device(info->attrs[NF_EDGE_A_DEV], &dev, info->extack);
+	if (err)
+		return err;
+	policy = edit_begin(info, 1);
+	if (!policy)
+		return -ENOMEM;
+
+	err = edge_config_interface_add(policy, role, nfproto, &addr, dev);
+	if (!err || (err == -EEXIST && tolerant(info)))
+		return edit_end(info, policy, 0);
+	switch (err) {
+	case -EEXIST:
+		NL_SET_ERR_MSG(info->extack, "interface exists");
+		break;
+	case -EBUSY:
+		NL_SET_ERR_MSG(info->extack, "interface is bound to another device");
+		break;
+	case -ENOSPC:
+		NL_SET_ERR_MSG(info->extack, "there are too many Edge addresses");
+		break;
+	}
+	NL_SET_BAD_ATTR(info->extack, info->attrs[NF_EDGE_A_ADDRESS]);
+	return edit_end(info, policy, err);
+}
+
+static int interface_del(struct sk_buff *skb, struct genl_info *info)
+{
+	struct edge_policy *policy;
+	union nf_inet_addr addr;
+	u8 role, nfproto;
+	int err;
+
+	err = parse_interface(info, &role, &nfproto, &addr);
+	if (err)
+		return err;
+	policy = edit_begin(info, 0);
+	if (!policy)
+		return -ENOMEM;
+	err = edge_config_interface_del(policy, role, nfproto, &addr);
+	if (!err || tolerant(info))
+		return edit_end(info, policy, 0);
+	NL_SET_ERR_MSG_ATTR(info->extack, info->attrs[NF_EDGE_A_ADDRESS],
+			    "interface does not exist");
+	return edit_end(info, policy, err);
+}
+
+static int interface_flush(struct sk_buff *skb, struct genl_info *info)
+{
+	const struct nlattr *role = info->attrs[NF_EDGE_A_ROLE];
+	struct edge_policy *policy = edit_begin(info, 0);
+
+	if (!policy)
+		return -ENOMEM;
+	edge_config_interface_flush(policy, role ? BIT(nla_get_u32(role)) :
+						   BIT(NF_EDGE_ROLE_COUNT) - 1);
+	return edit_end(info, policy, 0);
+}
+
+/* Dumps keep their place in cb->ctx and tell by cb->seq when the policy moved. */
+
+static struct nlattr **dump_attrs(struct netlink_callback *cb)
+{
+	return (struct nlattr **)genl_dumpit_info(cb)->attrs;
+}
+
+static void *dump_put(struct sk_buff *skb, struct netlink_callback *cb, u8 cmd)
+{
+	void *header = genlmsg_put(skb, NETLINK_CB(cb->skb).portid, cb->nlh->nlmsg_seq, &family,
+				   NLM_F_MULTI, cmd);
+
+	if (header)
+		genl_dump_check_consistent(cb, header);
+	return header;
+}
+
+static struct edge_net *dump_lock(struct sk_buff *skb, struct netlink_callback *cb)
+{
+	struct edge_net *edge = edge_net(sock_net(skb->sk));
+
+	mutex_lock(&edge->lock);
+	cb->seq = edge->generation;
+	return edge;
+}
+
+/* Ends one message of a dump; false when it did not fit. */
+static bool dump_end(struct sk_buff *skb, void *header, bool fits)
+{
+	if (fits)
+		genlmsg_end(skb, header);
+	else
+		genlmsg_cancel(skb, header);
+	return fits;
+}
+
+static bool put_address(struct sk_buff *skb, u8 nfproto, const union nf_inet_addr *addr)
+{
+	return !nla_put(skb, NF_EDGE_A_ADDRESS, nfproto == NFPROTO_IPV4 ? 4 : 16, addr);
+}
+
+static bool dump_interface(struct sk_buff *skb, struct netlink_callback *cb,
+			   const struct edge_interface *interface, u8 role)
+{
+	void *header = dump_put(skb, cb, NF_EDGE_CMD_INTERFACE_GET);
+
+	return header &&
+	       dump_end(skb, header,
+			!nla_put_u32(skb, NF_EDGE_A_ROLE, role) &&
+			put_address(skb, interface->family, &interface->addr) &&
+			(!interface->dev[0] ||
+			 !nla_put_string(skb, NF_EDGE_A_DEV, interface->dev)));
+}
+
+struct place {
+	u32 next;
+};
+
+static int interface_dump(struct sk_buff *skb, struct netlink_callback *cb)
+{
+	const struct nlattr *only = dump_attrs(cb)[NF_EDGE_A_ROLE];
+	struct place *place = (struct place *)cb->ctx;
+	struct edge_net *edge = dump_lock(skb, cb);
+	const struct edge_policy *policy = edge_config_policy(edge);
+
+	for (; place->next < policy->interface_count * NF_EDGE_ROLE_COUNT; place->next++) {
+		const struct edge_interface *interface =
+			&policy->interfaces[place->next / NF_EDGE_ROLE_COUNT];
+		u8 role = place->next % NF_EDGE_ROLE_COUNT;
+
+		if (!(interface->roles & BIT(role)) || (only && nla_get_u32(only) != role))
+			continue;
+		if (!dump_interface(skb, cb, interface, role))
+			break;
+	}
+	mutex_unlock(&edge->lock);
+	return skb->len;
+}
+
+/* Partners */
+
+static int partners_refused(struct genl_info *info, int err, u32 bad)
+{
+	switch (err) {
+	case -EEXIST:
+		NL_SET_ERR_MSG(info->extack, "partner exists");
+		break;
+	case -ENOENT:
+		NL_SET_ERR_MSG(info->extack, "partner does not exist");
+		break;
+	case -ESRCH:
+		NL_SET_ERR_MSG(info->extack, "partner is not in that group");
+		err = -ENOENT;
+		break;
+	case -ENOSPC:
+		NL_SET_ERR_MSG(info->extack, "there are too many partners");
+		break;
+	}
+	NL_SET_BAD_ATTR(info->extack, entry_at(info, bad));
+	return err;
+}
+
+typedef int (*partner_change)(struct edge_prefixes *table, const struct edge_prefix *list, u32 n,
+			      bool tolerant, u32 *bad);
+
+static int add_partners(struct edge_prefixes *table, const struct edge_prefix *list, u32 n,
+			bool tolerant, u32 *bad)
+{
+	return edge_prefix_add(table, list, n, EDGE_PARTNERS_MAX, tolerant, bad);
+}
+
+static int change_partners(struct genl_info *info, bool groups_needed, partner_change change)
+{
+	struct edge_net *edge = edge_of(info);
+	struct edge_prefix *list;
+	u32 n, bad = 0;
+	int err;
+
+	list = parse_partners(info, groups_needed, &n);
+	if (IS_ERR(list))
+		return PTR_ERR(list);
+
+	mutex_lock(&edge->lock);
+	err = change(edge_config_partners(edge, info->snd_portid), list, n, tolerant(info), &bad);
+	if (err > 0)
+		edge_config_partners_changed(edge, info->snd_portid);
+	mutex_unlock(&edge->lock);
+	kvfree(list);
+	return err < 0 ? partners_refused(info, err, bad) : 0;
+}
+
+static int partner_add(struct sk_buff *skb, struct genl_info *info)
+{
+	return change_partners(info, true, add_partners);
+}
+
+static int partner_del(struct sk_buff *skb, struct genl_info *info)
+{
+	return change_partners(info, false, edge_prefix_del);
+}
+
+static int flush_groups(struct genl_info *info, u8 groups)
+{
+	struct edge_net *edge = edge_of(info);
+
+	mutex_lock(&edge->lock);
+	if (edge_prefix_flush(edge_config_partners(edge, info->snd_portid), groups))
+		edge_config_partners_changed(edge, info->snd_portid);
+	mutex_unlock(&edge->lock);
+	return 0;
+}
+
+static int partner_flush(struct sk_buff *skb, struct genl_info *info)
+{
+	const struct nlattr *groups = info->attrs[NF_EDGE_A_GROUPS];
+	struct edge_prefixes *empty;
+	struct edge_policy *policy;
+
+	if (groups)
+		return flush_groups(info, nla_get_u32(groups));
+
+	empty = edge_prefix_table_new();
+	policy = empty ? edit_begin(info, 0) : NULL;
+	if (!policy) {
+		edge_prefix_table_free(empty);
+		return -ENOMEM;
+	}
+	if (policy->partners->count)
+		policy->partners = empty;	/* the copy's; the table in force lives on until then */
+	else
+		edge_prefix_table_free(empty);
+	return edit_end(info, policy, 0);
+}
+
+static bool dump_partner(struct sk_buff *skb, struct netlink_callback *cb,
+			 const struct edge_prefix *prefix)
+{
+	void *header = dump_put(skb, cb, NF_EDGE_CMD_PARTNER_GET);
+
+	return header &&
+	       dump_end(skb, header,
+			put_address(skb, prefix->family, &prefix->addr) &&
+			!nla_put_u32(skb, NF_EDGE_A_PREFIX_LEN, prefix->bits) &&
+			!nla_put_u32(skb, NF_EDGE_A_GROUPS, prefix->groups) &&
+			(!prefix->name || !nla_put_string(skb, NF_EDGE_A_NAME, prefix->name)));
+}
+
+/* Where a listing of partners is, and what it is of. Points into the request. */
+struct partner_listing {
+	union nf_inet_addr after;
+	u8 after_family;
+	u8 after_bits;
+	u8 groups;
+	u8 covered_family;
+	const union nf_inet_addr *covered;
+	const char *name;
+};
+
+static int partner_dump_start(struct netlink_callback *cb)
+{
+	struct partner_listing *listing = (struct partner_listing *)cb->ctx;
+	struct nlattr **tb = dump_attrs(cb);
+	union nf_inet_addr addr;
+
+	BUILD_BUG_ON(sizeof(*listing) > sizeof(cb->ctx));
+	memset(listing, 0, sizeof(*listing));
+	listing->after_family = NFPROTO_UNSPEC;
+	listing->groups = tb[NF_EDGE_A_GROUPS] ? nla_get_u32(tb[NF_EDGE_A_GROUPS]) :
+						NF_EDGE_GROUP_MASK;
+	if (tb[NF_EDGE_A_ADDRESS]) {
+		int err = parse_address(tb[NF_EDGE_A_ADDRESS], &listing->covered_family, &addr,
+					cb->extack);
+
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+static bool is_listed(const struct netlink_callback *cb, const struct partner_listing *listing,
+		      const struct edge_prefix *prefix, struct nlattr **tb)
+{
+	union nf_inet_addr addr = { 0 };
+
+	if (!(prefix->groups & listing->groups))
+		return false;
+	if (tb[NF_EDGE_A_NAME] &&
+	    (!prefix->name || strcmp(prefix->name, nla_data(tb[NF_EDGE_A_NAME]))))
+		return false;
+	if (!tb[NF_EDGE_A_ADDRESS])
+		return true;
+	nla_memcpy(&addr, tb[NF_EDGE_A_ADDRESS], sizeof(addr));
+	return edge_prefix_covers(prefix, listing->covered_family, &addr);
+}
+
+static int partner_dump(struct sk_buff *skb, struct netlink_callback *cb)
+{
+	struct partner_listing *listing = (struct partner_listing *)cb->ctx;
+	struct edge_net *edge = dump_lock(skb, cb);
+	const struct edge_prefixes *table = edge_config_policy(edge)->partners;
+	struct edge_prefix prefix = {
+		.addr = listing->after,
+		.family = listing->after_family,
+		.bits = listing->after_bits,
+	};
+
+	while (edge_prefix_next(table, &prefix)) {
+		if (is_listed(cb, listing, &prefix, dump_attrs(cb)) &&
+		    !dump_partner(skb, cb, &prefix))
+			break;
+		listing->after = prefix.addr;
+		listing->after_family = prefix.family;
+		listing->after_bits = prefix.bits;
+		cond_resched();
+	}
+	mutex_unlock(&edge->lock);
+	return skb->len;
+}
+
+/* Rows and reasons */
+
+static bool put_u64(struct sk_buff *skb, int attr, u64 value)
+{
+	return !nla_put_u64_64bit(skb, attr, value, NF_EDGE_A_PAD);
+}
+
+static bool dump_rule(struct sk_buff *skb, struct netlink_callback *cb, struct edge_net *edge,
+		      u32 id)
+{
+	void *header = dump_put(skb, cb, NF_EDGE_CMD_RULE_GET);
+	const struct edge_policy *policy = edge_config_policy(edge);
+	struct edge_tally tally = edge_counters_read(&edge->counters, edge_slot_of_row(id));
+	const struct edge_row *row = &edge_rows[id];
+	const char *role = edge_role_names[row->role], *group = edge_group_names[row->group];
+
+	return header &&
+	       dump_end(skb, header,
+			!nla_put_u32(skb, NF_EDGE_A_ROW, id) &&
+			!nla_put_string(skb, NF_EDGE_A_CLASS, row->class) &&
+			!nla_put_u32(skb, NF_EDGE_A_PROTOCOL, row->protocol) &&
+			!nla_put_u32(skb, NF_EDGE_A_DPORT, row->port) &&
+			!nla_put_string(skb, NF_EDGE_A_FROM, row->outbound ? role : group) &&
+			!nla_put_string(skb, NF_EDGE_A_TO, row->outbound ? group : role) &&
+			!nla_put_u32(skb, NF_EDGE_A_PEERS, policy->any & BIT(id) ?
+				     NF_EDGE_PEERS_ANY : NF_EDGE_PEERS_LISTED) &&
+			!nla_put_u32(skb, NF_EDGE_A_ENABLED, !!(policy->enabled & BIT(id))) &&
+			put_u64(skb, NF_EDGE_A_PACKETS, tally.packets) &&
+			put_u64(skb, NF_EDGE_A_BYTES, tally.bytes) &&
+			put_u64(skb, NF_EDGE_A_FLOWS, tally.flows));
+}
+
+static bool dump_drop(struct sk_buff *skb, struct netlink_callback *cb, struct edge_net *edge,
+		      u32 id)
+{
+	void *header = dump_put(skb, cb, NF_EDGE_CMD_DROP_GET);
+	struct edge_tally tally = edge_counters_read(&edge->counters, edge_slot_of_reason(id));
+
+	return header &&
+	       dump_end(skb, header,
+			!nla_put_u32(skb, NF_EDGE_A_REASON, id) &&
+			put_u64(skb, NF_EDGE_A_PACKETS, tally.packets) &&
+			put_u64(skb, NF_EDGE_A_BYTES, tally.bytes));
+}
+
+static int dump_list(struct sk_buff *skb, struct netlink_callback *cb, u32 count,
+		     bool (*dump_one)(struct sk_buff *skb, struct netlink_callback *cb,
+				      struct edge_net *edge, u32 id))
+{
+	struct place *place = (struct place *)cb->ctx;
+	struct edge_net *edge = dump_lock(skb, cb);
+
+	while (place->next < count && dump_one(skb, cb, edge, place->next))
+		place->next++;
+	mutex_unlock(&edge->lock);
+	return skb->len;
+}
+
+static int rule_dump(struct sk_buff *skb, struct netlink_callback *cb)
+{
+	return dump_list(skb, cb, NF_EDGE_ROW_COUNT, dump_rule);
+}
+
+static int drop_dump(struct sk_buff *skb, struct netlink_callback *cb)
+{
+	return dump_list(skb, cb, NF_EDGE_REASON_COUNT, dump_drop);
+}
+
+static void set_bit_to(u16 *mask, u32 bit, bool value)
+{
+	*mask = value ? *mask | BIT(bit) : *mask & ~BIT(bit);
+}
+
+static int set_rule(struct edge_policy *policy, const struct nlattr *entry,
+		    struct netlink_ext_ack *extack)
+{
+	struct nlattr *tb[NF_EDGE_A_MAX + 1];
+	u32 row;
+	int err;
+
+	err = nla_parse_nested(tb, NF_EDGE_A_MAX, entry, rule_entry_policy, extack);
+	if (err)
+		return err;
+	if (!tb[NF_EDGE_A_ROW])
+		return REFUSE(extack, entry, -EINVAL, "a row is missing");
+	row = nla_get_u32(tb[NF_EDGE_A_ROW]);
+	if (tb[NF_EDGE_A_ENABLED])
+		set_bit_to(&policy->enabled, row, nla_get_u32(tb[NF_EDGE_A_ENABLED]));
+	if (tb[NF_EDGE_A_PEERS])
+		set_bit_to(&policy->any, row,
+			   nla_get_u32(tb[NF_EDGE_A_PEERS]) == NF_EDGE_PEERS_ANY);
+	return 0;
+}
+
+static int rule_set(struct sk_buff *skb, struct genl_info *info)
+{
+	struct edge_policy *policy;
+	struct nlattr *entry;
+	int rem, err;
+
+	if (!count_entries(info))
+		return REFUSE(info->extack, NULL, -EINVAL, "no row is given");
+	policy = edit_begin(info, 0);
+	if (!policy)
+		return -ENOMEM;
+	for_each_entry(entry, info, rem) {
+		err = set_rule(policy, entry, info->extack);
+		if (err)
+			return edit_end(info, policy, err);
+	}
+	return edit_end(info, policy, 0);
+}
+
+static int stats_reset(struct sk_buff *skb, struct genl_info *info)
+{
+	struct edge_net *edge = edge_of(info);
+
+	mutex_lock(&edge->lock);
+	edge_counters_reset(&edge->counters);
+	mutex_unlock(&edge->lock);
+	return 0;
+}
+
+/* Explain: a flow made from words instead of a packet, and the same law. */
+
+static int parse_flow(struct genl_info *info, struct edge_flow *flow)
+{
+	struct nlattr **tb = info->attrs;
+	u8 dst_family;
+	int err;
+
+	memset(flow, 0, sizeof(*flow));
+	err = parse_address(tb[NF_EDGE_A_SOURCE], &flow->family, &flow->src, info->extack);
+	if (!err)
+		err = parse_address(tb[NF_EDGE_A_DESTINATION], &dst_family, &flow->dst,
+				    info->extack);
+	if (!err)
+		err = parse_device(tb[NF_EDGE_A_IIF], &flow->in, info->extack);
+	if (!err)
+		err = parse_device(tb[NF_EDGE_A_OIF], &flow->out, info->extack);
+	if (err)
+		return err;
+	if (flow->family != dst_family)
+		return REFUSE(info->extack, tb[NF_EDGE_A_DESTINATION], -EINVAL,
+			      "both addresses must be of one family");
+	if (!tb[NF_EDGE_A_PROTOCOL] || !tb[NF_EDGE_A_DPORT])
+		return REFUSE(info->extack, NULL, -EINVAL, "a protocol or a port is missing");
+
+	flow->protocol = nla_get_u32(tb[NF_EDGE_A_PROTOCOL]);
+	flow->kind = flow->protocol == IPPROTO_TCP ? EDGE_KIND_TCP_SYN :
+		     flow->protocol == IPPROTO_UDP ? EDGE_KIND_UDP : EDGE_KIND_OTHER;
+	flow->dport = nla_get_u32(tb[NF_EDGE_A_DPORT]);
+	flow->sport = tb[NF_EDGE_A_SPORT] ? nla_get_u32(tb[NF_EDGE_A_SPORT]) : 0;
+	flow->malformed = edge_addresses_lie(flow);
+	return 0;
+}
+
+static int put_ruling(struct sk_buff *msg, struct edge_ruling ruling, u8 mode)
+{
+	if (nla_put_u32(msg, NF_EDGE_A_VERDICT, ruling.verdict) ||
+	    nla_put_u32(msg, NF_EDGE_A_MODE, mode))
+		return -EMSGSIZE;
+	if (ruling.row < NF_EDGE_ROW_COUNT && nla_put_u32(msg, NF_EDGE_A_ROW, ruling.row))
+		return -EMSGSIZE;
+	if (ruling.reason < NF_EDGE_REASON_COUNT &&
+	    nla_put_u32(msg, NF_EDGE_A_REASON, ruling.reason))
+		return -EMSGSIZE;
+	return 0;
+}
+
+static int explain(struct sk_buff *skb, struct genl_info *info)
+{
+	struct edge_net *edge = edge_of(info);
+	const struct edge_policy *policy;
+	struct edge_ruling ruling;
+	struct edge_flow flow;
+	struct sk_buff *msg;
+	void *header;
+	u8 mode;
+	int err;
+
+	err = parse_flow(info, &flow);
+	if (err)
+		return err;
+	msg = reply_new(info, NLMSG_DEFAULT_SIZE, &header);
+	if (!msg)
+		return -ENOMEM;
+
+	rcu_read_lock();
+	policy = rcu_dereference(edge->policy);
+	mode = policy->mode;
+	edge_policy_recognise(policy, &flow);
+	ruling = edge_policy_judge(policy, &flow);
+	rcu_read_unlock();
+	return reply_send(msg, header, info, put_ruling(msg, ruling, mode));
+}
+
+/* Transactions */
+
+static int begin(struct sk_buff *skb, struct genl_info *info)
+{
+	struct edge_net *edge = edge_of(info);
+	int err;
+
+	mutex_lock(&edge->lock);
+	err = edge_config_begin(edge, info->snd_portid);
+	mutex_unlock(&edge->lock);
+	return err;
+}
+
+static int commit_locked(struct edge_net *edge, struct genl_info *info)
+{
+	const struct nlattr *based_on = info->attrs[NF_EDGE_A_GENERATION];
+	int err;
+
+	if (based_on && nla_get_u32(based_on) != edge->generation)
+		return REFUSE(info->extack, based_on, -ESTALE,
+			      "the policy has changed since that generation");
+	err = edge_config_commit(edge, info->snd_portid, info->extack);
+	if (err == -ENOENT)
+		NL_SET_ERR_MSG(info->extack, "no transaction is open on this socket");
+	return err;
+}
+
+static int commit(struct sk_buff *skb, struct genl_info *info)
+{
+	struct edge_net *edge = edge_of(info);
+	int err;
+
+	mutex_lock(&edge->lock);
+	err = commit_locked(edge, info);
+	mutex_unlock(&edge->lock);
+	return err;
+}
+
+static int abort_transaction(struct sk_buff *skb, struct genl_info *info)
+{
+	struct edge_net *edge = edge_of(info);
+	bool found;
+
+	mutex_lock(&edge->lock);
+	found = edge_config_abort(edge, info->snd_portid);
+	mutex_unlock(&edge->lock);
+	if (found)
+		return 0;
+	return REFUSE(info->extack, NULL, -ENOENT, "no transaction is open on this socket");
+}
+
+/* A transaction does not outlive its socket. */
+static int socket_gone(struct notifier_block *block, unsigned long event, void *data)
+{
+	const struct netlink_notify *notify = data;
+	struct edge_net *edge;
+
+	if (event != NETLINK_URELEASE || notify->protocol != NETLINK_GENERIC)
+		return NOTIFY_DONE;
+	edge = edge_net(notify->net);
+	mutex_lock(&edge->lock);
+	edge_config_abort(edge, notify->portid);
+	mutex_unlock(&edge->lock);
+	return NOTIFY_DONE;
+}
+
+static struct notifier_block socket_notifier = { .notifier_call = socket_gone };
+
+#define POLICY(name) .policy = (name), .maxattr = ARRAY_SIZE(name) - 1
+#define QUERY(id, handler) .cmd = NF_EDGE_CMD_##id, .doit = (handler)
+#define DUMP(id, handler) .cmd = NF_EDGE_CMD_##id, .dumpit = (handler)
+#define CHANGE(id, handler) QUERY(id, handler), .flags = GENL_UNS_ADMIN_PERM
+
+static const struct genl_ops ops[] = {
+	{ QUERY(STATUS_GET, status_get) },
+	{ CHANGE(STATUS_SET, status_set), POLICY(status_policy) },
+	{ DUMP(INTERFACE_GET, interface_dump), POLICY(role_policy) },
+	{ CHANGE(INTERFACE_ADD, interface_add), POLICY(interface_policy) },
+	{ CHANGE(INTERFACE_DEL, interface_del), POLICY(interface_policy) },
+	{ CHANGE(INTERFACE_FLUSH, interface_flush), POLICY(role_policy) },
+	{ DUMP(PARTNER_GET, partner_dump), .start = partner_dump_start,
+	  POLICY(partner_filter_policy) },
+	{ CHANGE(PARTNER_ADD, partner_add), POLICY(partners_policy) },
+	{ CHANGE(PARTNER_DEL, partner_del), POLICY(partners_policy) },
+	{ CHANGE(PARTNER_FLUSH, partner_flush), POLICY(groups_policy) },
+	{ DUMP(RULE_GET, rule_dump) },
+	{ CHANGE(RULE_SET, rule_set), POLICY(rules_policy) },
+	{ DUMP(DROP_GET, drop_dump) },
+	{ CHANGE(STATS_RESET, stats_reset) },
+	{ QUERY(EXPLAIN, explain), POLICY(explain_policy) },
+	{ CHANGE(BEGIN, begin) },
+	{ CHANGE(COMMIT, commit), POLICY(commit_policy) },
+	{ CHANGE(ABORT, abort_transaction) },
+};
+
+static struct genl_family family __ro_after_init = {
+	.name = NF_EDGE_GENL_NAME,
+	.version = NF_EDGE_GENL_VERSION,
+	.netnsok = true,
+	.module = THIS_MODULE,
+	.ops = ops,
+	.n_ops = ARRAY_SIZE(ops),
+};
+
+int __init edge_netlink_init(void)
+{
+	int err;
+
+	err = netlink_register_notifier(&socket_notifier);
+	if (err)
+		return err;
+	err = genl_register_family(&family);
+	if (err)
+		netlink_unregister_notifier(&socket_notifier);
+	return err;
+}
+
+void edge_netlink_exit(void)
+{
+	genl_unregister_family(&family);
+	netlink_unregister_notifier(&socket_notifier);
+}

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The law: which rows there are, and what they make of a flow.
+ *
+ * Pure: no packet, no lock, no netlink. Packets, explain and tests call the
+ * very same code.
+ */
+#ifndef _EDGE_POLICY_H
+#define _EDGE_POLICY_H
+
+#include <linux/rcupdate.h>
+
+#include "edge.h"
+#include "ports.h"
+#include "prefix.h"
+
+#define EDGE_INTERFACES_MAX	4096U
+#define EDGE_PARTNERS_MAX	(1U << 22)
+#define EDGE_INTERFACE_BUCKETS	512
+
+/**
+ * struct edge_row - one row of the documents' tables
+ * @class: sip, av or xmpp
+ * @protocol: IPPROTO_TCP or IPPROTO_UDP
+ * @port: service port, host byte order; 0: the RTP port map
+ * @outbound: the Edge end initiates
+ * @role: enum nf_edge_role of the Edge end
+ * @group: enum nf_edge_group of the remote end
+ * @peers: enum nf_edge_peers, the default
+ */
+struct edge_row {
+	const char *class;
+	u8 protocol;
+	u16 port;
+	bool outbound;
+	u8 role;
+	u8 group;
+	u8 peers;
+};
+
+extern const struct edge_row edge_rows[NF_EDGE_ROW_COUNT];
+
+/* Names as users type and read them, in the order of the enums. */
+extern const char * const edge_mode_names[NF_EDGE_MODE_COUNT];
+extern const char * const edge_unlisted_names[NF_EDGE_UNLISTED_COUNT];
+extern const char * const edge_role_names[NF_EDGE_ROLE_COUNT];
+extern const char * const edge_group_names[NF_EDGE_GROUP_COUNT];
+extern const char * const edge_row_names[NF_EDGE_ROW_COUNT];
+extern const char * const edge_peers_names[NF_EDGE_PEERS_COUNT];
+extern const char * const edge_reason_names[NF_EDGE_REASON_COUNT];
+
+/**
+ * struct edge_interface - an Edge address
+ * @addr: network byte order
+ * @family: NFPROTO_IPV4 or NFPROTO_IPV6
+ * @roles: mask of 1 << enum nf_edge_role, as configured
+ * @out_rows: rows that this address may be the initiator of
+ * @in_rows: rows that this address may be the responder of
+ * @chain: index + 1 of the next one in the same hash bucket, or 0
+ * @dev: the device behind which its remote parties are, or ""
+ */
+struct edge_interface {
+	union nf_inet_addr addr;
+	u8 family;
+	u8 roles;
+	u16 out_rows;
+	u16 in_rows;
+	u16 chain;
+	char dev[IFNAMSIZ];
+};
+
+/**
+ * struct edge_policy - all that the law reads besides the flow
+ * @rcu: for whoever publishes it
+ * @partners: the partner table, changed in place
+ * @mode: enum nf_edge_mode
+ * @unlisted: enum nf_edge_unlisted
+ * @rtp_match: enum nf_edge_rtp_match
+ * @enabled: mask of enabled rows
+ * @any: mask of rows whose peers are "any"
+ * @ports: the RTP port map
+ * @buckets: index + 1 of the first Edge address of a hash bucket, or 0
+ * @interface_count: entries in @interfaces
+ * @interfaces: Edge addresses, IPv4 before IPv6, by address
+ *
+ * Once published only @partners changes.
+ */
+struct edge_policy {
+	struct rcu_head rcu;
+	struct edge_prefixes *partners;
+	u8 mode;
+	u8 unlisted;
+	u8 rtp_match;
+	u16 enabled;
+	u16 any;
+	struct edge_ports ports;
+	u16 buckets[EDGE_INTERFACE_BUCKETS];
+	u32 interface_count;
+	struct edge_interface interfaces[];
+};
+
+/* Sets every default of the documents; no interfaces, partners untouched. */
+void edge_policy_init(struct edge_policy *policy);
+
+/* Derives rows and hash chains of the interfaces. Call after changing them. */
+void edge_policy_index(struct edge_policy *policy);
+
+/* The Edge address at @addr (network order), or NULL. */
+const struct edge_interface *edge_policy_interface(const struct edge_policy *policy, u8 family,
+						   const union nf_inet_addr *addr);
+
+/**
+ * edge_policy_recognise - whether a flow is ours
+ * @policy: the policy
+ * @flow: family, src and dst are read; src_edge and dst_edge are set
+ *
+ * Return: true when an Edge address is one end of the flow.
+ */
+bool edge_policy_recognise(const struct edge_policy *policy, struct edge_flow *flow);
+
+/**
+ * edge_policy_judge - the verdict on a packet of a flow
+ * @policy: the policy
+ * @flow: a recognised flow
+ *
+ * What connection tracking was not asked about (EDGE_TRACKING_UNASKED) is not
+ * held against the flow.
+ *
+ * Context: RCU read side (the partner table), any context.
+ * Return: the ruling of the first step of the policy that decides. A pass
+ * without reason is for what the law does not decide: flows that are not ours,
+ * and ICMP errors before connection tracking was asked about their flow.
+ */
+struct edge_ruling edge_policy_judge(const struct edge_policy *policy,
+				     const struct edge_flow *flow);
+
+#endif /* _EDGE_POLICY_H */
