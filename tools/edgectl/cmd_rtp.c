@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * rtp: the port map of av-rtp-out
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "edgectl.h"
+
+int cmd_rtp(const struct options *options, struct op *op)
+{
+	struct out out = out_start(options);
+	struct nl *nl = nl_attach();
+	struct status status;
+	char *ports = NULL;
+	int result;
+
+	(void)op;
+	result = nl_status(nl, &status);
+	if (!result)
+		ports = ports_text(status.settings.ports);
+	if (ports) {
+		out_object(&out, NULL, OUT_LABELLED);
+		out_string(&out, "ports", ports);
+		out_string(&out, "match", rtp_match_names[status.settings.match]);
+		out_object_end(&out);
+	}
+	free(ports);
+	result = report(nl, result, NULL, NULL);
+	nl_detach(nl);
+	return result;
+}
+
+static int set(const struct settings *settings)
+{
+	struct nl *nl = nl_attach();
+	int result = report(nl, nl_set(nl, settings), NULL, NULL);
+
+	nl_detach(nl);
+	return result;
+}
+
+int cmd_rtp_set(const struct options *options, struct op *op)
+{
+	struct settings settings = { .given = SETTING_PORTS };
+
+	(void)options;
+	memcpy(settings.ports, op->ports, sizeof(settings.ports));
+	return set(&settings);
+}
+
+int cmd_rtp_match(const struct options *options, struct op *op)
+{
+	struct settings settings = { .given = SETTING_MATCH, .match = op->value };
+
+	(void)options;
+	return set(&settings);
+}

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * out: what users and scripts read: text or JSON from one call, and the error
+ * line.
+ */
+#ifndef EDGECTL_OUT_H
+#define EDGECTL_OUT_H
+
+#include <jansson.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/**
+ * struct out_column - a column of a table; cells without one are JSON only
+ * @key: the cell's key
+ * @title: its head in text
+ * @width: in text; negative: to the right
+ */
+struct out_column {
+	const char *key;
+	const char *title;
+	int width;
+};
+
+/* How an object looks in text. */
+enum out_style {
+	OUT_LABELLED,	/* "label   value" lines */
+	OUT_BARE,	/* values only */
+	OUT_SILENT,	/* nothing; out_line() says it */
+};
+
+#define OUT_DEPTH	4
+
+/**
+ * struct out - one command's output; zero it and set the first two
+ */
+struct out {
+	bool json;
+	bool pretty;
+	enum out_style style;
+	json_t *open[OUT_DEPTH];
+	const char *label[OUT_DEPTH];
+	int depth;
+	const struct out_column *columns;
+	size_t column_count;
+	int pad;
+	bool in_row;
+	size_t rows;
+};
+
+/* @key is NULL for what is not inside an object. */
+void out_object(struct out *out, const char *key, enum out_style style);
+void out_object_end(struct out *out);
+void out_table(struct out *out, const char *key, const struct out_column *columns,
+	       size_t count);
+void out_table_end(struct out *out);
+void out_row(struct out *out);
+void out_row_end(struct out *out);
+
+/* Fields of an object, cells of a row. A NULL string is null, and - in text. */
+void out_string(struct out *out, const char *key, const char *value);
+void out_number(struct out *out, const char *key, uint64_t value);
+void out_bool(struct out *out, const char *key, bool value);
+void out_seconds(struct out *out, const char *key, uint64_t seconds);
+void out_names(struct out *out, const char *key, const char *const names[],
+	       uint32_t mask);
+
+/* A line of text; nothing in JSON. */
+void out_line(const struct out *out, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/* Each writes one line "edgectl: ..." to stderr. fail() returns 1, misuse() 2. */
+int fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
+int misuse(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* Closes stdout; 1 with an error line when not everything was written. */
+int out_finish(int exit_code);
+
+#endif
