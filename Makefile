@@ -22,10 +22,10 @@ module: ## build nf_edge.ko (KDIR=: for the kernel whose build tree this is)
 tools: ## build edgectl
 	$(MAKE) -C tools/edgectl
 
-run: ## show the whole policy at work, in a virtual appliance (SHELL_INSIDE=1: stay inside); installs packages
+run: ## show the whole policy at work (SHELL_INSIDE=1: and stay at a prompt); installs packages
 	tests/lib/install run
 	$(MAKE) all
-	examples/run
+	tests/lib/appliance $(if $(SHELL_INSIDE),-i) examples/demo.py $(if $(SHELL_INSIDE),--shell)
 
 check: ## pass the tests; installs packages
 	tests/lib/install check
