@@ -53,9 +53,6 @@ topology() {
 	local remotes=("$@") host address address6
 
 	printf 'netns add %s\n' edge gw wan "${remotes[@]}" | ip -batch -
-	# Devices take these over, so that addresses are of use at once.
-	ip -all netns exec sysctl -qw net.ipv6.conf.default.accept_dad=0 \
-		net.ipv4.conf.default.rp_filter=0 net.ipv4.conf.all.rp_filter=0 >/dev/null
 	{
 		echo link add int0 netns gw type veth peer name eth0 netns edge
 		echo link add ext0 netns gw type veth peer name gw netns wan
@@ -71,10 +68,10 @@ topology() {
 		address add $ACCESS2/24 dev eth0
 		address add $AV/24 dev eth0
 		address add $INTERNAL/24 dev eth0
-		address add $ACCESS6/64 dev eth0
-		address add $ACCESS2_6/64 dev eth0
-		address add $AV6/64 dev eth0
-		address add $INTERNAL6/64 dev eth0
+		address add $ACCESS6/64 dev eth0 nodad
+		address add $ACCESS2_6/64 dev eth0 nodad
+		address add $AV6/64 dev eth0 nodad
+		address add $INTERNAL6/64 dev eth0 nodad
 		route add default via $GW_INT src $ACCESS
 		route add default via $GW_INT6 src $ACCESS6
 	END
@@ -83,9 +80,9 @@ topology() {
 		link set int0 up
 		link set ext0 up
 		address add $GW_INT/24 dev int0
-		address add $GW_INT6/64 dev int0
+		address add $GW_INT6/64 dev int0 nodad
 		address add $GW_EXT/30 dev ext0
-		address add $GW_EXT6/64 dev ext0
+		address add $GW_EXT6/64 dev ext0 nodad
 		route add default via 192.0.2.2
 		route add default via 2001:db8:ff::2
 	END
@@ -93,14 +90,14 @@ topology() {
 		echo link set lo up
 		echo link set gw up
 		echo address add 192.0.2.2/30 dev gw
-		echo address add 2001:db8:ff::2/64 dev gw
+		echo address add 2001:db8:ff::2/64 dev gw nodad
 		echo route add 203.0.113.0/24 via $GW_EXT
 		echo route add 2001:db8:ed::/64 via $GW_EXT6
 		for host in "${remotes[@]}"; do
 			address=${host^^} address6=${host^^}6
 			echo link set "$host" up
 			echo route add "${!address}" dev "$host" src 192.0.2.2
-			echo address add fe80::1/64 dev "$host"
+			echo address add fe80::1/64 dev "$host" nodad
 			echo route add "${!address6}" dev "$host" src 2001:db8:ff::2
 		done
 	} | ip -n wan -batch -
@@ -110,14 +107,16 @@ topology() {
 			link set lo up
 			link set eth0 up
 			address add ${!address}/32 dev eth0
-			address add ${!address6}/128 dev eth0
+			address add ${!address6}/128 dev eth0 nodad
 			route add 192.0.2.2 dev eth0
 			route add default via 192.0.2.2
 			route add default via fe80::1 dev eth0 src ${!address6}
 		END
 	done
 	for host in gw wan; do
-		n "$host" sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1
+		# Less work than ip netns exec, which mounts things.
+		nsenter "--net=/run/netns/$host" sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1 \
+			net.ipv4.conf.all.rp_filter=0
 	done
 }
 
