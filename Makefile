@@ -12,7 +12,7 @@ DKMS_SOURCE := $(DESTDIR)/usr/src/nf-edge-$(VERSION)
 STOCK_HEADERS = $(lastword $(sort $(wildcard /usr/src/linux-headers-*-amd64)))
 KDIR_FOUND = $(if $(wildcard $(KDIR)),$(KDIR),$(if $(STOCK_HEADERS),$(STOCK_HEADERS),$(KDIR)))
 
-.PHONY: all module tools run check bench install uninstall clean clean-module help
+.PHONY: all module tools run check install uninstall clean clean-module help
 
 all: module tools ## build the module and the tool
 
@@ -25,7 +25,7 @@ tools: ## build edgectl
 run: ## show the whole policy at work (SHELL_INSIDE=1: and stay at a prompt); installs packages
 	tests/lib/install run
 	$(MAKE) all
-	tests/lib/appliance $(if $(SHELL_INSIDE),-i) examples/demo.py $(if $(SHELL_INSIDE),--shell)
+	$(if $(MAKE_TERMOUT),NF_EDGE_COLOUR=1) tests/lib/appliance $(if $(SHELL_INSIDE),-i) examples/demo.py $(if $(SHELL_INSIDE),--shell)
 
 check: ## pass the tests; installs packages
 	tests/lib/install check

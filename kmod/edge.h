@@ -111,7 +111,7 @@ static inline int edge_address_compare(u8 a_family, const union nf_inet_addr *a,
 	return memcmp(a, b, a_family == NFPROTO_IPV4 ? 4 : 16);
 }
 
-/* An address pair that no packet can honestly carry: POLICY step 1. */
+/* An address pair that no packet can honestly carry: step 1 of Documentation/policy.md. */
 static inline bool edge_addresses_lie(const struct edge_flow *flow)
 {
 	if (edge_address_equal(flow->family, &flow->src, &flow->dst))

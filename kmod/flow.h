@@ -27,7 +27,7 @@ bool edge_flow_read_network(const struct sk_buff *skb, const struct nf_hook_stat
  * @flow: from edge_flow_read_network()
  *
  * Sets malformed where headers are truncated, impossible or not to be believed:
- * POLICY step 1. Linear and paged data alike; nothing is pulled or allocated.
+ * step 1 of Documentation/policy.md. Linear and paged data alike; nothing is pulled or allocated.
  */
 void edge_flow_read_transport(const struct sk_buff *skb, struct edge_flow *flow);
 

@@ -96,7 +96,7 @@ static bool counted_before(const struct edge_policy *policy, const struct edge_f
 	struct edge_flow flow = *packet;
 	struct edge_ruling ruling;
 
-	if (ct && flow.kind != EDGE_KIND_ICMP_ERROR)
+	if (ct && flow.kind != EDGE_KIND_ICMP_ERROR && flow.kind != EDGE_KIND_OTHER)
 		edge_flow_as_received(ct, ctinfo, &flow);
 	if (state->in)
 		flow.out = NULL;	/* not known before routing */

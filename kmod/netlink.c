@@ -20,11 +20,13 @@ static struct genl_family family;
 /* Policies: one a command, all over one attribute space. */
 
 #define U32_BELOW(count) NLA_POLICY_MAX(NLA_U32, (count) - 1)
-#define PORT NLA_POLICY_RANGE(NLA_U32, 1, 65535)
+#define PORT NLA_POLICY_FULL_RANGE(NLA_U32, &port_range)
 #define ADDRESS { .type = NLA_BINARY, .len = sizeof(struct in6_addr) }
 #define DEVICE { .type = NLA_NUL_STRING, .len = IFNAMSIZ - 1 }
 #define NAME { .type = NLA_NUL_STRING, .len = NF_EDGE_NAME_MAX }
 #define GROUPS NLA_POLICY_MASK(NLA_U32, NF_EDGE_GROUP_MASK)
+
+static struct netlink_range_validation port_range = { .min = 1, .max = 65535 };
 
 static const struct nla_policy status_policy[] = {
 	[NF_EDGE_A_MODE] = U32_BELOW(NF_EDGE_MODE_COUNT),
@@ -661,15 +663,13 @@ static bool dump_partner(struct sk_buff *skb, struct netlink_callback *cb,
 			(!prefix->name || !nla_put_string(skb, NF_EDGE_A_NAME, prefix->name)));
 }
 
-/* Where a listing of partners is, and what it is of. Points into the request. */
+/* Where a listing of partners is, and what it is of. */
 struct partner_listing {
 	union nf_inet_addr after;
 	u8 after_family;
 	u8 after_bits;
 	u8 groups;
 	u8 covered_family;
-	const union nf_inet_addr *covered;
-	const char *name;
 };
 
 static int partner_dump_start(struct netlink_callback *cb)

@@ -186,6 +186,9 @@ static u16 rows_by_port(const struct edge_policy *policy, const struct edge_flow
 {
 	u16 rows = 0;
 
+	/* what a redirect or a source quench is about does not make it part of that */
+	if (flow->kind == EDGE_KIND_OTHER)
+		return 0;
 	if (flow->protocol == IPPROTO_UDP)
 		return flow->dport == STUN ? BIT(NF_EDGE_ROW_AV_STUN_OUT) |
 					     BIT(NF_EDGE_ROW_AV_STUN_IN) : 0;

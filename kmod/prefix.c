@@ -384,7 +384,7 @@ int edge_prefix_del(struct edge_prefixes *table, const struct edge_prefix *list,
 		else if (leaves(node, &list[i]) & ~left)
 			err = tolerant ? 0 : -ESRCH;
 		if (left && !err)
-			node->pending |= leaves(node, &list[i]);
+			node->pending |= leaves(node, &list[i]) & left;
 	}
 	if (err) {
 		forget(table, list, i);
@@ -393,11 +393,11 @@ int edge_prefix_del(struct edge_prefixes *table, const struct edge_prefix *list,
 
 	for (i = 0; i < n; i++) {
 		node = find(table, &list[i]);
-		if (!node || !(node->groups & leaves(node, &list[i])))
+		if (!node || !node->pending)
 			continue;
 		changed++;
+		WRITE_ONCE(node->groups, node->groups & ~node->pending);
 		node->pending = 0;
-		WRITE_ONCE(node->groups, node->groups & ~leaves(node, &list[i]));
 		if (node->groups)
 			continue;
 		kfree(node->name);

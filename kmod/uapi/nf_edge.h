@@ -14,8 +14,8 @@
  * A sentence about a named thing starts with its noun ("partner exists"), so
  * that a tool can put the thing's name after the noun.
  *
- * Transactions: after NF_EDGE_CMD_BEGIN every change sent on the same socket
- * goes to a staged policy, which starts out empty with every default in place.
+ * Transactions: after NF_EDGE_CMD_BEGIN every change of the policy sent on the
+ * same socket goes to a staged policy, which starts out empty with every default in place.
  * NF_EDGE_CMD_COMMIT puts it in force in one step; NF_EDGE_CMD_ABORT, or the
  * closing of the socket, throws it away. Reads always show the policy in force.
  */

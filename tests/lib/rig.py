@@ -1,0 +1,266 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Packets that sockets cannot make, through an appliance of their own.
+
+           this process' name space              name space gw
+        +--------------------------+          +-----------------+
+        | outside (no addresses)   |----------| ext0            |
+        | inside                   |----------| int0   nf_edge  |
+        | beside                   |----------| alt0            |
+        +--------------------------+          +-----------------+
+
+Nobody answers but the scenario: it puts frames on one device and looks what
+comes out of the others, and which counters moved. All Edge addresses lie behind
+int0 (EDGE4, EDGE6), the rest of the world behind ext0, and 10.66.0.0/16 and
+2001:db8:66::/48 behind alt0.
+"""
+
+import ctypes
+import json
+import os
+import select
+import socket
+import subprocess
+import sys
+import threading
+import time
+
+from scapy.config import conf
+
+conf.ipv6_enabled = True
+from scapy.layers.inet import ICMP, IP, TCP, UDP, IPOption  # noqa: E402,F401
+from scapy.layers.inet6 import IPv6  # noqa: E402
+from scapy.layers.l2 import Ether  # noqa: E402
+from scapy.packet import Raw  # noqa: E402,F401
+
+TREE = os.path.realpath(os.path.join(os.path.dirname(__file__), "../.."))
+EDGECTL = os.path.join(TREE, "tools/edgectl/edgectl")
+
+ACCESS, AV, INTERNAL, SPARE = "203.0.113.10", "203.0.113.11", "203.0.113.12", "203.0.113.13"
+ACCESS6, AV6, INTERNAL6 = "2001:db8:113::10", "2001:db8:113::11", "2001:db8:113::12"
+FEDERATION, PIC, CLIENT, MESSENGER = "198.51.100.10", "198.51.100.20", "198.51.100.30", "198.51.100.40"
+XMPP, GATEWAY, STRANGER = "198.51.100.50", "198.51.100.60", "192.0.2.66"
+FEDERATION6, PIC6, STRANGER6 = "2001:db8:51::10", "2001:db8:51::20", "2001:db8:2::66"
+
+POLICY = f"""
+interface add access {ACCESS}
+interface add access {ACCESS6}
+interface add av {AV}
+interface add av {AV6}
+interface add internal {INTERNAL}
+interface add internal {INTERNAL6}
+partner add {FEDERATION} {FEDERATION6} group federation
+partner add {PIC} {PIC6} group pic
+"""
+
+PATHS = {"outside": "ext0", "inside": "int0", "beside": "alt0"}
+MACS = {name: f"02:00:00:00:00:{number:02x}" for number, name in
+        enumerate(["outside", "ext0", "inside", "int0", "beside", "alt0"], 1)}
+
+libc = ctypes.CDLL(None, use_errno=True)
+
+
+def on_thread(function, *arguments):
+    box = []
+    thread = threading.Thread(target=lambda: box.append(function(*arguments)))
+    thread.start()
+    thread.join()
+    return box[0] if box else None
+
+
+def enter(namespace):
+    with open(f"/run/netns/{namespace}", "rb") as file:
+        if libc.setns(file.fileno(), 0x40000000):  # CLONE_NEWNET
+            raise OSError(ctypes.get_errno(), "setns")
+
+
+def ip(lines, namespace=None):
+    words = ["ip"] + (["-n", namespace] if namespace else []) + ["-batch", "-"]
+    subprocess.run(words, input="\n".join(lines), text=True, check=True)
+
+
+def load_module():
+    if os.path.isdir("/sys/module/nf_edge"):
+        return
+    ko = os.path.join(TREE, "nf_edge.ko")
+    depends = subprocess.run(["modinfo", "-F", "depends", ko], capture_output=True, text=True,
+                             check=True).stdout.strip()
+    subprocess.run(["modprobe", "-a"] + depends.split(","), check=True)
+    subprocess.run(["insmod", ko], check=True)
+
+
+class Tap:
+    """Counts and prints tests."""
+
+    def __init__(self):
+        self.count = self.failed = 0
+
+    def check(self, name, passed, *diagnosis):
+        self.count += 1
+        print(f"{'ok' if passed else 'not ok'} {self.count} - {name}")
+        if not passed:
+            self.failed += 1
+            for text in diagnosis:
+                for line in str(text).splitlines():
+                    print(f"# {line}")
+        sys.stdout.flush()
+
+    def done(self):
+        print(f"1..{self.count}", flush=True)
+        sys.exit(1 if self.failed else 0)
+
+
+class Rig(Tap):
+    """The appliance gw, and what goes through it."""
+
+    def __init__(self, policy=POLICY, name="gw"):
+        super().__init__()
+        load_module()
+        self.name = name
+        self.build()
+        self.sockets = {path: self.listen(path) for path in PATHS}
+        self.sysfs = f"/run/{name}-sysfs"
+        os.makedirs(self.sysfs, exist_ok=True)
+        on_thread(self.mount_sysfs)
+        self.load(policy)
+
+    def build(self):
+        lines = [f"netns add {self.name}"]
+        for path, device in PATHS.items():
+            lines += [f"link add {path} address {MACS[path]} type veth peer name {device} "
+                      f"address {MACS[device]} netns {self.name}",
+                      f"link set {path} arp off up"]
+        ip(lines)
+        sysctls = ["net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1",
+                   "net.ipv6.conf.default.accept_dad=0", "net.ipv4.conf.all.accept_source_route=1",
+                   "net.ipv6.conf.all.accept_ra=0", "net.ipv4.conf.all.send_redirects=0",
+                   "net.ipv4.conf.default.rp_filter=0", "net.ipv4.conf.all.rp_filter=0"]
+        self.run("sysctl", "-qw", *sysctls)
+        lines = ["link set lo up"]
+        for path, device in PATHS.items():
+            lines += [f"link set {device} up",
+                      f"neigh add 169.254.0.2 lladdr {MACS[path]} dev {device} nud permanent",
+                      f"neigh add fe80::2 lladdr {MACS[path]} dev {device} nud permanent"]
+        routes = {"ext0": ["0.0.0.0/0", "::/0"],
+                  "int0": ["203.0.113.0/24", "2001:db8:113::/48", "10.0.0.0/24"],
+                  "alt0": ["10.66.0.0/16", "2001:db8:66::/48"]}
+        for device, targets in routes.items():
+            for target in targets:
+                via = "fe80::2" if ":" in target else "169.254.0.2"
+                lines.append(f"route add {target} via {via} dev {device} onlink")
+        lines += ["addr add 192.0.2.1/32 dev ext0", "addr add 2001:db8:2::1/128 dev ext0 nodad"]
+        ip(lines, self.name)
+
+    @staticmethod
+    def listen(path):
+        sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
+        sock.bind((path, 0))
+        sock.setblocking(False)
+        return sock
+
+    def mount_sysfs(self):
+        enter(self.name)
+        if libc.mount(b"sysfs", self.sysfs.encode(), b"sysfs", 0, None):
+            raise OSError(ctypes.get_errno(), "mount sysfs")
+
+    def run(self, *words, **options):
+        return subprocess.run(["ip", "netns", "exec", self.name, *words], check=True, **options)
+
+    def edgectl(self, *words):
+        subprocess.run([EDGECTL, "-q", "-n", self.name, *words], check=True)
+
+    def json(self, *words):
+        return json.loads(subprocess.run([EDGECTL, "-j", "-n", self.name, *words], check=True,
+                                         capture_output=True, text=True).stdout)
+
+    def load(self, policy):
+        subprocess.run([EDGECTL, "-q", "-n", self.name, "load", "-"], input=policy, text=True,
+                       check=True)
+
+    def counters(self, field="packets"):
+        """Every row's and every reason's counter, by name."""
+        found = {}
+        for kind in ("rules", "drops"):
+            base = f"{self.sysfs}/kernel/nf_edge/{kind}"
+            for name in os.listdir(base):
+                path = f"{base}/{name}/{field}"
+                if os.path.exists(path):
+                    with open(path, encoding="ascii") as file:
+                        found[name] = int(file.read())
+        return found
+
+    def flows(self):
+        return {name: value for name, value in self.counters("flows").items() if value}
+
+    def drain(self):
+        for sock in self.sockets.values():
+            try:
+                while True:
+                    sock.recv(65536)
+            except BlockingIOError:
+                pass
+
+    def received(self, wait):
+        """The first IP packet that came out of a device of the appliance."""
+        end = time.monotonic() + wait
+        while True:
+            left = end - time.monotonic()
+            ready = select.select(self.sockets.values(), [], [], max(left, 0))[0]
+            for sock in ready:
+                frame, address = sock.recvfrom(65536)
+                if address[2] == socket.PACKET_OUTGOING:
+                    continue
+                packet = Ether(frame)
+                if packet.dst in (MACS[path] for path in PATHS) and packet.type in (0x800, 0x86dd):
+                    return packet.payload
+            if left <= 0:
+                return None
+
+    def put(self, packet, enters="outside"):
+        """Sends one packet in by a device; bytes are sent as they are."""
+        if isinstance(packet, bytes):
+            kind = 0x86dd if packet[0] >> 4 == 6 else 0x800
+            packet = Ether(type=kind) / Raw(packet)
+        else:
+            packet = Ether(type=0x86dd if isinstance(packet, IPv6) else 0x800) / packet
+        packet.src, packet.dst = MACS[enters], MACS[PATHS[enters]]
+        self.sockets[enters].send(bytes(packet))
+
+    def send(self, packet, enters="outside", wait=0.03):
+        """(the packet that came out or None, counters that moved) of one packet."""
+        self.drain()
+        before = self.counters()
+        self.put(packet, enters)
+        out = self.received(wait)
+        after = self.counters()
+        return out, {name: after[name] - before[name] for name in after
+                     if after[name] != before[name]}
+
+    def expect(self, name, packet, why, enters="outside"):
+        """One test: why is a row (accepted), a reason (dropped) or "pass"."""
+        accepted = why == "pass" or os.path.isdir(f"{self.sysfs}/kernel/nf_edge/rules/{why}")
+        out, moved = self.send(packet, enters)
+        want = {} if why == "pass" else {why: 1}
+        self.check(f"{name}: {why}", (out is not None) == accepted and moved == want,
+                   f"came out: {out.summary() if out is not None else None}", f"moved: {moved}")
+        return out
+
+
+def l3(source, target, **fields):
+    return (IPv6 if ":" in target else IP)(src=source, dst=target, **fields)
+
+
+def tcp(source, target, dport, flags="S", sport=40000, **fields):
+    return l3(source, target) / TCP(sport=sport, dport=dport, flags=flags, **fields)
+
+
+def udp(source, target, dport, sport=40000, payload=b"payload"):
+    return l3(source, target) / UDP(sport=sport, dport=dport) / Raw(payload)
+
+
+def back(packet, flags="SA", **fields):
+    """The other end's answer to a TCP or UDP packet made by tcp() or udp()."""
+    answer = l3(packet.dst, packet.src)
+    if TCP in packet:
+        return answer / TCP(sport=packet[TCP].dport, dport=packet[TCP].sport, flags=flags,
+                            ack=packet[TCP].seq + 1, **fields)
+    return answer / UDP(sport=packet[UDP].dport, dport=packet[UDP].sport) / Raw(b"answer")
