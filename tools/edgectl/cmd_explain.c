@@ -59,6 +59,13 @@ static int because(struct nl *nl, const struct verdict *verdict, char *text, siz
 			" \"unlisted pass\" leaves it to the rest of netfilter." : "");
 }
 
+/* Malformed packets are refused before anybody asks for a device. */
+static bool device_matters(const struct verdict *verdict)
+{
+	return verdict->row >= 0 ||
+	       (verdict->reason >= 0 && verdict->reason != NF_EDGE_REASON_MALFORMED);
+}
+
 /* What the mode makes of it; a pass is a pass in every mode. */
 static const char *in_mode(const struct verdict *verdict)
 {
@@ -79,7 +86,7 @@ static void show(const struct options *options, const struct flow *flow,
 	struct out out = out_start(options);
 
 	snprintf(text + length, SENTENCES - length, "%s%s",
-		 ours && !flow->iif && !flow->oif ?
+		 device_matters(verdict) && !flow->iif && !flow->oif ?
 		 " The device check was skipped (no iif or oif)." : "",
 		 in_mode(verdict));
 	out_line(&out, "%s%s%s", verdict_names[verdict->verdict], ours ? " " : "",

@@ -195,7 +195,10 @@ static void labelled(struct out *out, const char *key, const char *text)
 	printf("%-*s  %s\n", LABEL_WIDTH, label, text);
 }
 
-/* A field or a cell: @text for people, @value (which is consumed) for programs. */
+/*
+ * A field or a cell: @text for people; @value, which is consumed, for programs
+ * and NULL otherwise.
+ */
 static void put(struct out *out, const char *key, const char *text, json_t *value)
 {
 	size_t i;
@@ -204,7 +207,6 @@ static void put(struct out *out, const char *key, const char *text, json_t *valu
 		add(out, key, value);
 		return;
 	}
-	json_decref(value);
 	if (!out->in_row && out->style == OUT_LABELLED)
 		labelled(out, key, text);
 	else if (!out->in_row && out->style == OUT_BARE)
@@ -219,7 +221,10 @@ void out_string(struct out *out, const char *key, const char *value)
 {
 	char *text = clean(value ? value : "-");
 
-	put(out, key, text, value ? sure(json_string(text)) : json_null());
+	if (out->json)
+		put(out, key, text, value ? json_string(text) : json_null());
+	else
+		put(out, key, text, NULL);
 	free(text);
 }
 
@@ -228,12 +233,12 @@ void out_number(struct out *out, const char *key, uint64_t value)
 	char text[24];
 
 	snprintf(text, sizeof(text), "%" PRIu64, value);
-	put(out, key, text, json_integer(value));
+	put(out, key, text, out->json ? json_integer(value) : NULL);
 }
 
 void out_bool(struct out *out, const char *key, bool value)
 {
-	put(out, key, value ? "yes" : "no", json_boolean(value));
+	put(out, key, value ? "yes" : "no", out->json ? json_boolean(value) : NULL);
 }
 
 void out_seconds(struct out *out, const char *key, uint64_t seconds)
@@ -252,13 +257,13 @@ void out_seconds(struct out *out, const char *key, uint64_t seconds)
 			 seconds % 60);
 	else
 		snprintf(text, sizeof(text), "%" PRIu64 "s", seconds);
-	put(out, key, text, json_integer(seconds));
+	put(out, key, text, out->json ? json_integer(seconds) : NULL);
 }
 
 void out_names(struct out *out, const char *key, const char *const names[],
 	       uint32_t mask)
 {
-	json_t *array = sure(json_array());
+	json_t *array = out->json ? sure(json_array()) : NULL;
 	char text[256] = "";
 	size_t length = 0;
 	int i;
@@ -266,7 +271,8 @@ void out_names(struct out *out, const char *key, const char *const names[],
 	for (i = 0; names[i]; i++) {
 		if (!(mask & 1u << i))
 			continue;
-		json_array_append_new(array, sure(json_string(names[i])));
+		if (array)
+			json_array_append_new(array, sure(json_string(names[i])));
 		length += snprintf(text + length, sizeof(text) - length, "%s%s",
 				   length ? "," : "", names[i]);
 	}

@@ -252,6 +252,8 @@ static bool port(struct op *op, const char *word, size_t length, uint32_t *value
 
 static bool ports(struct op *op, const char *word)
 {
+	const char *whole = word;
+
 	memset(op->ports, 0, sizeof(op->ports));
 	if (!strcmp(word, "none"))
 		return true;
@@ -261,6 +263,8 @@ static bool ports(struct op *op, const char *word)
 		size_t left = dash ? (size_t)(dash - word) : length;
 		uint32_t first, last, i;
 
+		if (!left || (dash && left + 1 == length))
+			return refuse(op, "a port is missing in \"%.80s\"", whole);
 		if (!port(op, word, left, &first))
 			return false;
 		last = first;
@@ -469,7 +473,6 @@ static bool partners(struct op *op, int argc, char *const argv[], int takes)
 {
 	reset(op);
 	while (argc && strcmp(*argv, "group") && strcmp(*argv, "name")) {
-		/* "... pic 192.0.2.1" is a slip that "bad address" explains. */
 		if (!add_prefix(op, *argv, true))
 			return false;
 		argc--;
