@@ -68,7 +68,7 @@ struct edge_tally edge_counters_read(const struct edge_counters *counters, u32 s
 	const struct edge_tally base = counters->base[slot];
 	struct edge_tally tally;
 
-	barrier();
+	smp_rmb();	/* pairs with edge_counters_reset() */
 	tally = fold(counters, slot);
 
 	tally.packets -= base.packets;
@@ -81,6 +81,10 @@ void edge_counters_reset(struct edge_counters *counters)
 {
 	u32 slot;
 
-	for (slot = 0; slot < EDGE_SLOT_COUNT; slot++)
-		counters->base[slot] = fold(counters, slot);
+	for (slot = 0; slot < EDGE_SLOT_COUNT; slot++) {
+		const struct edge_tally now = fold(counters, slot);
+
+		smp_wmb();	/* whoever sees the new base sees at least as much counted */
+		counters->base[slot] = now;
+	}
 }

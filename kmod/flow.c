@@ -7,6 +7,7 @@
 #include <linux/netdevice.h>
 #include <linux/tcp.h>
 #include <linux/udp.h>
+#include <net/dst.h>
 #include <net/ip.h>
 #include <net/ndisc.h>
 #include <net/netfilter/nf_conntrack_core.h>
@@ -19,15 +20,29 @@ static bool is_loopback(const struct net_device *dev)
 	return dev && dev->flags & IFF_LOOPBACK;
 }
 
+/*
+ * A local sender's packet may have been routed anew since the hooks began (a
+ * mark, a translated destination); the state still has the first device.
+ */
+static const struct net_device *leaves_by(const struct sk_buff *skb,
+					  const struct nf_hook_state *state)
+{
+	const struct dst_entry *dst = skb_dst(skb);
+
+	return state->hook == NF_INET_LOCAL_OUT && dst ? dst->dev : state->out;
+}
+
 bool edge_flow_read_network(const struct sk_buff *skb, const struct nf_hook_state *state,
 			    struct edge_flow *flow)
 {
+	const struct net_device *out = leaves_by(skb, state);
+
 	memset(flow, 0, sizeof(*flow));
-	if (is_loopback(state->in) || is_loopback(state->out))
+	if (is_loopback(state->in) || is_loopback(out))
 		return false;
 
 	flow->in = state->in ? state->in->name : NULL;
-	flow->out = state->out ? state->out->name : NULL;
+	flow->out = out ? out->name : NULL;
 	flow->family = state->pf;
 	if (state->pf == NFPROTO_IPV4) {
 		flow->src.ip = ip_hdr(skb)->saddr;
@@ -241,15 +256,6 @@ static void load_tuple(const struct nf_conntrack_tuple *tuple, struct edge_flow 
 	flow->protocol = tuple->dst.protonum;
 }
 
-static void load_inverse(const struct nf_conntrack_tuple *tuple, struct edge_flow *flow)
-{
-	flow->src = tuple->dst.u3;
-	flow->dst = tuple->src.u3;
-	flow->sport = ntohs(tuple->dst.u.all);
-	flow->dport = ntohs(tuple->src.u.all);
-	flow->protocol = tuple->dst.protonum;
-}
-
 void edge_flow_track(const struct nf_conn *ct, enum ip_conntrack_info ctinfo, bool translated,
 		     struct edge_flow *flow)
 {
@@ -258,10 +264,11 @@ void edge_flow_track(const struct nf_conn *ct, enum ip_conntrack_info ctinfo, bo
 
 	flow->reply = dir != opener;
 	flow->tracking = nf_ct_is_confirmed(ct) ? EDGE_TRACKING_KNOWN : EDGE_TRACKING_NEW;
-	if (translated)
-		load_inverse(&ct->tuplehash[!opener].tuple, flow);
-	else
-		load_tuple(&ct->tuplehash[opener].tuple, flow);
+	load_tuple(&ct->tuplehash[opener].tuple, flow);
+	if (translated) {
+		flow->dst = ct->tuplehash[!opener].tuple.src.u3;
+		flow->dport = ntohs(ct->tuplehash[!opener].tuple.src.u.all);
+	}
 }
 
 void edge_flow_as_received(const struct nf_conn *ct, enum ip_conntrack_info ctinfo,

@@ -35,7 +35,8 @@ void edge_flow_read_transport(const struct sk_buff *skb, struct edge_flow *flow)
  * edge_flow_track - takes the flow from connection tracking
  * @ct: the packet's connection
  * @ctinfo: and its place in it
- * @translated: the form after address translation instead of the one before
+ * @translated: with the responder after address translation instead of before; the
+ *	initiator is never taken translated: that comes after both gates
  * @flow: from edge_flow_read_transport(); addresses, ports, protocol, reply and
  *	tracking become those of the flow
  *

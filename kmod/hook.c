@@ -111,7 +111,7 @@ static bool flow_differs(const struct nf_conn *ct, enum ip_conntrack_info ctinfo
 		      ctinfo == IP_CT_RELATED || ctinfo == IP_CT_RELATED_REPLY);
 }
 
-/* The form before address translation first, then the one after it. */
+/* The form before the destination was translated first, then the one after it. */
 static bool recognise_tracked(const struct edge_policy *policy, const struct nf_conn *ct,
 			      enum ip_conntrack_info ctinfo, struct edge_flow *flow)
 {
@@ -119,6 +119,27 @@ static bool recognise_tracked(const struct edge_policy *policy, const struct nf_
 	if (edge_policy_recognise(policy, flow))
 		return true;
 	edge_flow_track(ct, ctinfo, true, flow);
+	return edge_policy_recognise(policy, flow);
+}
+
+/*
+ * The flow of a packet, from connection tracking where that has one. A packet that
+ * carries an Edge address, and whose connection has none, was rewritten behind
+ * tracking's back: tracking knows nothing of it. An ICMP error may well come from
+ * an Edge address and be about a flow that is not ours.
+ */
+static bool find_flow(const struct edge_policy *policy, const struct nf_conn *ct,
+		      enum ip_conntrack_info ctinfo, struct edge_flow *flow)
+{
+	const struct edge_flow packet = *flow;
+
+	flow->tracking = EDGE_TRACKING_NONE;
+	if (!ct || recognise_tracked(policy, ct, ctinfo, flow))
+		return true;
+	if (packet.kind == EDGE_KIND_ICMP_ERROR)
+		return false;
+	*flow = packet;
+	flow->tracking = EDGE_TRACKING_NONE;
 	return edge_policy_recognise(policy, flow);
 }
 
@@ -146,8 +167,7 @@ static unsigned int second_gate(void *priv, struct sk_buff *skb, const struct nf
 	    counted_before(policy, &flow, skb, state, ct, ctinfo))
 		return NF_ACCEPT;
 
-	flow.tracking = EDGE_TRACKING_NONE;
-	if (ct && !recognise_tracked(policy, ct, ctinfo, &flow))
+	if (!find_flow(policy, ct, ctinfo, &flow))
 		return NF_ACCEPT;
 	opens = flow.tracking == EDGE_TRACKING_NEW && flow.kind != EDGE_KIND_ICMP_ERROR;
 	return settle(edge, policy, skb, edge_policy_judge(policy, &flow), opens);

@@ -818,6 +818,8 @@ static int set_rule(struct edge_policy *policy, const struct nlattr *entry,
 		return err;
 	if (!tb[NF_EDGE_A_ROW])
 		return REFUSE(extack, entry, -EINVAL, "a row is missing");
+	if (!tb[NF_EDGE_A_ENABLED] && !tb[NF_EDGE_A_PEERS])
+		return REFUSE(extack, entry, -EINVAL, "nothing to set is given");
 	row = nla_get_u32(tb[NF_EDGE_A_ROW]);
 	if (tb[NF_EDGE_A_ENABLED])
 		set_bit_to(&policy->enabled, row, nla_get_u32(tb[NF_EDGE_A_ENABLED]));

@@ -163,7 +163,8 @@ static bool invalid_state(const struct edge_flow *flow)
 		return false;
 	if (flow->tracking == EDGE_TRACKING_NONE)
 		return true;
-	return flow->kind == EDGE_KIND_TCP && flow->tracking == EDGE_TRACKING_NEW;
+	/* a new flow may be answered before it is confirmed: by a local "reject with tcp reset" */
+	return flow->kind == EDGE_KIND_TCP && flow->tracking == EDGE_TRACKING_NEW && !flow->reply;
 }
 
 static bool rtp_port(const struct edge_policy *policy, const struct edge_flow *flow)

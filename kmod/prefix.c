@@ -288,14 +288,14 @@ static int prepare_add(struct edge_prefixes *table, const struct edge_prefix *en
 	rename = renames(node, entry);
 	if (!rename && !(entry->groups & ~(node->groups | node->pending)))
 		return tolerant ? 0 : -EEXIST;
+	if (!node->groups && !node->pending)
+		++*fresh;
+	node->pending |= entry->groups;	/* before what may fail: forget() looks for it */
 	if (rename) {
 		*name = kstrdup(entry->name, GFP_KERNEL_ACCOUNT);
 		if (!*name)
 			return -ENOMEM;
 	}
-	if (!node->groups && !node->pending)
-		++*fresh;
-	node->pending |= entry->groups;
 	return 1;
 }
 
@@ -362,29 +362,25 @@ undo:
 	return err;
 }
 
-static u8 leaves(const struct edge_prefix_node *node, const struct edge_prefix *entry)
-{
-	return entry->groups ? entry->groups : node->groups;
-}
-
 int edge_prefix_del(struct edge_prefixes *table, const struct edge_prefix *list, u32 n,
 		    bool tolerant, u32 *bad)
 {
 	struct edge_prefix_node *node;
 	u32 changed = 0, i;
+	u8 left, leaves;
 	int err = 0;
-	u8 left;
 
 	for (i = 0; i < n && !err; i++) {
 		*bad = i;
 		node = find(table, &list[i]);
 		left = node ? node->groups & ~node->pending : 0;
+		leaves = list[i].groups ? list[i].groups : left;
 		if (!left)
 			err = tolerant ? 0 : -ENOENT;
-		else if (leaves(node, &list[i]) & ~left)
+		else if (leaves & ~left)
 			err = tolerant ? 0 : -ESRCH;
 		if (left && !err)
-			node->pending |= leaves(node, &list[i]) & left;
+			node->pending |= leaves & left;
 	}
 	if (err) {
 		forget(table, list, i);

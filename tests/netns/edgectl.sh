@@ -1,0 +1,236 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# edgectl against the kernel: every listing's shape, every refusal's sentence,
+# whole policies, and who may change what. The namespace gw alone; no traffic.
+
+tree=$(realpath "$(dirname "$0")/../..")
+. "$tree/tests/lib/tap.sh"
+. "$tree/tests/lib/net.sh"
+
+rmmod nf_edge 2>/dev/null
+ip netns add gw
+refuse "without the module" 1 'nf_edge module is not loaded.*modprobe nf_edge' edgectl status
+module || { fail "the module loads"; plan; exit; }
+
+ok() {	# NAME COMMAND...: done, and silent
+	local name=$1 output
+	shift
+	if output=$(edgectl "$@" 2>&1) && [ -z "$output" ]; then
+		pass "$name"
+	else
+		fail "$name" "edgectl $*: $output"
+	fi
+}
+
+generation() {
+	edgectl -j status | jq .generation
+}
+
+# The default policy, and the shapes of INTERFACES.
+is "default status" "$(edgectl -j status | jq -c '[.mode,.unlisted,.generation,.rtp,.interfaces,.partners]')" \
+	'["enforce","drop",1,{"ports":"50000-59999","match":"dst"},0,0]'
+is "eleven rows in the table's order" "$(edgectl -j rule list | jq -r '.[].name' | paste -sd' ')" \
+	"sip-federation-out sip-federation-in sip-pic-in sip-pic-out sip-client-in av-rtp-out av-stun-out av-stun-in xmpp-in xmpp-out xmpp-gateway-in"
+is "a row's shape" "$(edgectl -j rule list sip-pic-in | jq -c '.[0]')" \
+	'{"name":"sip-pic-in","class":"sip","protocol":"tcp","ports":"5061","from":"pic","to":"access","peers":"listed","enabled":true,"packets":0,"bytes":0,"flows":0}'
+is "the RTP row's ports" "$(edgectl -j rule list av-rtp-out | jq -r '.[0].ports')" 50000-59999
+is "the rows' default peers" "$(edgectl -j rule list | jq -r '.[].peers' | paste -sd' ')" \
+	"any listed listed listed any any any any any any any"
+is "every reason" "$(edgectl -j stats | jq -r '.drops[].reason' | paste -sd' ')" \
+	"malformed wrong-device invalid-state not-listed disabled unlisted"
+is "no interface" "$(edgectl -j interface list)" '[]'
+
+# Interfaces.
+ok "add an Edge address" interface add access 203.0.113.10 dev ext0
+ok "another role of the same address" interface add av 203.0.113.10
+ok "IPv6" interface add access 2001:db8::10
+refuse "an Edge address twice" 1 'interface access 203.0.113.10 exists' edgectl interface add access 203.0.113.10
+ok "twice, quietly" -q interface add access 203.0.113.10
+refuse "bound to another device" 1 'bound to another device' edgectl interface add internal 203.0.113.10 dev int0
+refuse "delete what is not there" 1 'interface internal 203.0.113.10 does not exist' edgectl interface del internal 203.0.113.10
+ok "delete what is not there, quietly" -q interface del internal 203.0.113.10
+is "interface list" "$(edgectl -j interface list | jq -c .)" \
+	'[{"role":"access","address":"203.0.113.10","dev":"ext0"},{"role":"av","address":"203.0.113.10","dev":"ext0"},{"role":"access","address":"2001:db8::10","dev":null}]'
+ok "flush a role" interface flush av
+is "only that role is gone" "$(edgectl -j interface list | jq length)" 2
+
+# Partners.
+ok "add partners" partner add 198.51.100.7 2001:db8:51::/48 198.51.100.0/24 name fabrikam
+refuse "a partner twice" 1 'partner 198.51.100.7/32 exists' edgectl partner add 198.51.100.7
+refuse "one of several twice: none is added" 1 'partner 198.51.100.7/32 exists' edgectl partner add 192.0.2.1 198.51.100.7
+is "... none" "$(edgectl -j partner list covers 192.0.2.1)" '[]'
+ok "another group" partner add 198.51.100.7 group pic,xmpp
+ok "another name" partner add 198.51.100.7 name skype
+is "partner list" "$(edgectl -j partner list | jq -c '.[] | [.address, .groups, .name]' | paste -sd' ')" \
+	'["198.51.100.0/24",["federation"],"fabrikam"] ["198.51.100.7/32",["federation","pic","xmpp"],"skype"] ["2001:db8:51::/48",["federation"],"fabrikam"]'
+is "by group" "$(edgectl -j partner list group pic | jq -r '.[].address')" 198.51.100.7/32
+is "by name" "$(edgectl -j partner list name fabrikam | jq length)" 2
+is "covers" "$(edgectl -j partner list covers 198.51.100.7 | jq -r '.[].address' | paste -sd' ')" "198.51.100.0/24 198.51.100.7/32"
+refuse "a group that it is not in" 1 'partner 198.51.100.7/32 is not in that group' edgectl partner del 198.51.100.7 group gateway
+refuse "a group that one of them is not in: none leaves" 1 'not in that group' edgectl partner del 198.51.100.7 198.51.100.0/24 group pic
+is "... none" "$(edgectl -j partner list group pic | jq length)" 1
+ok "quietly, from a group that it is not in" -q partner del 198.51.100.7 group gateway
+ok "and into it afterwards" partner add 198.51.100.7 group gateway
+ok "leave one group" partner del 198.51.100.7 group pic,gateway
+is "the others stay" "$(edgectl -j partner list covers 198.51.100.7 | jq -c '.[1].groups')" '["federation","xmpp"]'
+ok "leave the table" partner del 198.51.100.7
+refuse "delete what is not there" 1 'partner 198.51.100.7/32 does not exist' edgectl partner del 198.51.100.7
+ok "comes back without its old name" partner add 198.51.100.7
+is "without a name" "$(edgectl -j partner list covers 198.51.100.7 | jq -c '.[1].name')" null
+ok "everybody" partner add 0.0.0.0/0 ::/0 group client
+ok "flush a group" partner flush group client
+is "the others stay" "$(edgectl -j partner list | jq length)" 3
+ok "flush all" partner flush
+is "none stay" "$(edgectl -j partner list)" '[]'
+
+# Nothing that is what it was already moves the generation.
+before=$(generation)
+ok "the present mode" mode enforce
+ok "the present peers" rule set sip-pic-in peers listed
+ok "an enabled row" rule enable sip-pic-in
+ok "the present ports" rtp set 50000-59999
+ok "flush of nothing" partner flush
+is "the generation stays" "$(generation)" "$before"
+ok "a change" mode audit
+is "moves it by one" "$(generation)" $((before + 1))
+is "mode" "$(edgectl mode)" audit
+ok "several ranges" rtp set 60000,50000-50009,50010-50020,1
+is "in order and merged" "$(edgectl -j rtp | jq -r .ports)" 1,50000-50020,60000
+
+# Whole policies.
+cat >/tmp/policy <<-'END'
+	# every kind of line
+	mode audit
+	unlisted pass
+	rtp set 40000-40009,50000
+	rtp match either
+	rule disable av-stun-in xmpp-in
+	rule set sip-client-in peers listed
+	interface add access 203.0.113.10 dev ext0
+	interface add internal 2001:db8::1
+	partner add 198.51.100.0/24 198.51.100.0/28 group pic,xmpp name "two words # \"quoted\" \\ é"
+	partner add 2001:db8:51::/48	# federation
+	partner add 10.0.0.0/8 group gateway name plain
+
+END
+ok "check" check /tmp/policy
+ok "load" load /tmp/policy
+edgectl save >/tmp/saved
+check "what save prints, load reads" edgectl load /tmp/saved
+edgectl save >/tmp/saved.again
+check "and save prints it again byte for byte" cmp /tmp/saved /tmp/saved.again
+is "a name with everything" "$(edgectl -j partner list group pic | jq -r '.[0].name')" 'two words # "quoted" \ é'
+is "shorter prefixes first" "$(edgectl -j partner list group pic | jq -r '.[].address' | paste -sd' ')" "198.51.100.0/24 198.51.100.0/28"
+ok "save to a file" save /tmp/saved.file
+check "the same" cmp /tmp/saved /tmp/saved.file
+
+before=$(generation)
+broken() {	# NAME PATTERN, the file from stdin
+	cat >/tmp/broken
+	refuse "load, $1" 1 "/tmp/broken:$2" edgectl load /tmp/broken
+	refuse "check, $1" 1 "/tmp/broken:$2" edgectl check /tmp/broken
+}
+broken "an unknown command" '2:.*frobnicate' <<<$'mode enforce\nfrobnicate now'
+broken "a bad address on line 3" '3:.*198.51.100.256' <<<$'mode enforce\n\npartner add 198.51.100.256'
+broken "host bits" '1:.*198.51.100.1/24' <<<'partner add 198.51.100.1/24'
+broken "trailing words" '1:.*extra' <<<'mode enforce extra'
+broken "an unknown row" '1:.*sip-nowhere-in' <<<'rule disable sip-nowhere-in'
+broken "a partner twice" '2:.*192.0.2.1/32 exists' <<<$'partner add 192.0.2.1\npartner add 192.0.2.1'
+broken "an open quote" '1:' <<<'partner add 192.0.2.1 name "open'
+broken "what does not belong into a file" '1:.*status' <<<'status'
+is "the policy in force stays whole" "$(edgectl save | cmp - /tmp/saved 2>&1; generation)" "$before"
+refuse "a file that is not there" 1 '/tmp/nowhere' edgectl load /tmp/nowhere
+printf 'partner add 192.0.2.1\nnonsense\n' | edgectl load - 2>/tmp/error
+is "standard input: exit status" "${PIPESTATUS[1]}" 1
+like "standard input is called -" "$(cat /tmp/error)" '-:2: .*nonsense'
+
+# At size: all or nothing too.
+awk 'BEGIN { for (i = 0; i < 20000; i++) printf "partner add 10.%d.%d.%d/32\n", i / 65536, i / 256 % 256, i % 256 }' >/tmp/many
+ok "20,000 partners" -q load /tmp/many
+is "all there" "$(edgectl -j status | jq .partners)" 20000
+edgectl save >/tmp/saved
+(cat /tmp/many; echo "partner add 10.0.0.1") >/tmp/more
+refuse "the last of 20,001 is one too many" 1 '/tmp/more:20001:.*10.0.0.1/32 exists' edgectl load /tmp/more
+check "none of it was loaded" bash -c "'$EDGECTL' -n gw save | cmp - /tmp/saved"
+ok "an empty file is the default policy" -q load /dev/null
+is "nothing stays" "$(edgectl -j status | jq -c '[.mode,.partners,.interfaces,.rtp.ports]')" '["enforce",0,0,"50000-59999"]'
+
+# A hundred bad commands: each exits 2 with one line that names the word.
+bad() {	# WORD-TO-BE-NAMED COMMAND...
+	local word=$1 error status
+	shift
+	error=$(edgectl "$@" 2>&1 >/tmp/output)
+	status=$?
+	if [ $status -ne 2 ] || [[ $error == *$'\n'* ]] || [[ $error != *"$word"* ]] || [ -s /tmp/output ]; then
+		fail "bad command: $*" "exit status $status: $error"
+		return
+	fi
+	bad=$((bad + 1))
+}
+bad=0
+before=$(generation)
+for word in frob '' --frob -Z statuss 'partner ' Mode 1 / '*'; do bad "$word" "$word"; done
+for object in status interface partner rule rtp stats; do bad nonsense $object nonsense; done
+for object in mode unlisted save check load; do bad extra $object off extra; done
+bad st st
+for role in Access front '' edge access,av 0; do bad "$role" interface add "$role" 192.0.2.9; done
+for address in 1.2.3 1.2.3.4.5 256.1.1.1 01.2.3.x '' ::g 1:2 host.example.com 0.0.0.0 127.0.0.1 224.0.0.1 \
+	255.255.255.255 :: ::1 ff02::1 ::ffff:192.0.2.1 fe80::1%eth0 192.0.2.1/; do
+	bad "$address" interface add access "$address"
+	bad "$address" partner add "$address"
+done
+for prefix in 192.0.2.1/33 192.0.2.1/-1 192.0.2.1/x 192.0.2.1/24 2001:db8::/129 2001:db8::1/64 192.0.2.0/24/24 192.0.2.0/+24 \
+	127.0.0.0/8 224.0.0.0/4 ff00::/8 ::ffff:0:0/96; do
+	bad "$prefix" partner add "$prefix"
+done
+for group in pics '' "pic," ",pic" "pic,,xmpp" 'pic xmpp'; do bad group partner add 192.0.2.9 group "$group"; done
+bad name partner add 192.0.2.9 name
+bad group partner add 192.0.2.9 group
+bad name partner add 192.0.2.9 name "$(printf 'n%.0s' {1..64})"
+bad name partner add 192.0.2.9 name $'tab\there'
+bad name partner add 192.0.2.9 name ''
+bad extra partner add 192.0.2.9 name a extra
+bad partner partner add
+bad partner partner del
+for range in 0 65536 9-8 1- -1 a 1,,2 '' 99999999999; do bad "$range" rtp set "$range"; done
+for range in 0-9 1-2-3 1-65536; do bad port rtp set "$range"; done
+bad sideways rtp match sideways
+for row in sip-pic sip-pic-inn '' 0; do bad "$row" rule enable "$row"; done
+bad some rule set sip-pic-in peers some
+bad peer rule set sip-pic-in peer any
+bad rule rule enable
+bad 192.0.2.999 explain 192.0.2.999 192.0.2.1 tcp 5061
+bad sctp explain 192.0.2.9 192.0.2.1 sctp 5061
+bad 0 explain 192.0.2.9 192.0.2.1 tcp 0
+bad 65536 explain 192.0.2.9 192.0.2.1 udp 65536
+bad sport explain 192.0.2.9 192.0.2.1 tcp 5061 sport
+bad 70000 explain 192.0.2.9 192.0.2.1 tcp 5061 sport 70000
+bad 2001:db8::1 explain 192.0.2.9 2001:db8::1 tcp 5061
+bad FILE load
+bad a-name-too-long-for-a-device interface add access 192.0.2.9 dev a-name-too-long-for-a-device
+bad 'a/b' interface add access 192.0.2.9 dev a/b
+check "$bad bad commands, at least a hundred, each named in one line" [ "$bad" -ge 100 ]
+is "and nothing has changed" "$(generation)" "$before"
+
+# Who may do what.
+user() {
+	n gw setpriv --reuid 65534 --regid 65534 --clear-groups --bounding-set -all "$EDGECTL" "$@"
+}
+check "anybody may read" user status
+refuse "only CAP_NET_ADMIN may change" 1 'not permitted.*CAP_NET_ADMIN' user mode off
+refuse "nor load" 1 'not permitted' user -q load /tmp/many
+is "and nothing has changed" "$(generation)" "$before"
+for words in "--help" "--version" "help partner"; do
+	# shellcheck disable=SC2086 # a list of words
+	check "edgectl $words" edgectl $words
+done
+refuse "a namespace that is not there" 1 nowhere "$EDGECTL" -n nowhere status
+is "objects and commands may be shortened" "$(edgectl -j rul l sip-pic-in | jq -r '.[].name')" sip-pic-in
+ok "shortened" par a 192.0.2.77
+is "explain" "$(edgectl -q interface add access 203.0.113.10; edgectl -j explain 192.0.2.77 203.0.113.10 tcp 5061 | jq -c '[.verdict,.rule,.reason]')" \
+	'["accept","sip-federation-in",null]'
+is "explain a drop" "$(edgectl -j explain 192.0.2.78 203.0.113.10 tcp 5061 | jq -c '[.verdict,.rule,.reason]')" '["drop",null,"not-listed"]'
+is "explain what is not ours" "$(edgectl -j explain 192.0.2.78 203.0.113.99 tcp 5061 | jq -c '[.verdict,.rule,.reason]')" '["pass",null,null]'
+is "explain an IPv4-mapped address" "$(edgectl -q interface add access 2001:db8::9; edgectl -j explain ::ffff:192.0.2.1 2001:db8::9 tcp 5061 | jq -r .reason)" malformed
+plan
