@@ -77,6 +77,18 @@ static const char *in_mode(const struct verdict *verdict)
 	return "";
 }
 
+/* Which way past an Edge address that is bound to a device was not looked at. */
+static const char *unchecked(const struct flow *flow)
+{
+	if (!flow->iif && !flow->oif)
+		return " The device check was skipped (no iif or oif).";
+	if (!flow->iif)
+		return " The device that it enters by was not checked (no iif).";
+	if (!flow->oif)
+		return " The device that it leaves by was not checked (no oif).";
+	return "";
+}
+
 static void show(const struct options *options, const struct flow *flow,
 		 const struct verdict *verdict, char *text, int length)
 {
@@ -86,9 +98,7 @@ static void show(const struct options *options, const struct flow *flow,
 	struct out out = out_start(options);
 
 	snprintf(text + length, SENTENCES - length, "%s%s",
-		 device_matters(verdict) && !flow->iif && !flow->oif ?
-		 " The device check was skipped (no iif or oif)." : "",
-		 in_mode(verdict));
+		 device_matters(verdict) ? unchecked(flow) : "", in_mode(verdict));
 	out_line(&out, "%s%s%s", verdict_names[verdict->verdict], ours ? " " : "",
 		 row ? row : reason ? reason : "");
 	out_line(&out, "%s", text);
