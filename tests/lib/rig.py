@@ -225,15 +225,23 @@ class Rig(Tap):
         packet.src, packet.dst = MACS[enters], MACS[PATHS[enters]]
         self.sockets[enters].send(bytes(packet))
 
-    def send(self, packet, enters="outside", wait=0.03):
-        """(the packet that came out or None, counters that moved) of one packet."""
+    def send(self, packets, enters="outside"):
+        """(the packet that came out or None, counters that moved) of what is sent.
+
+        Waits until something came out or was dropped; a second when nothing is.
+        """
         self.drain()
         before = self.counters()
-        self.put(packet, enters)
-        out = self.received(wait)
-        after = self.counters()
-        return out, {name: after[name] - before[name] for name in after
-                     if after[name] != before[name]}
+        for packet in packets if isinstance(packets, list) else [packets]:
+            self.put(packet, enters)
+        end = time.monotonic() + 1
+        while True:
+            out = self.received(0.02)
+            after = self.counters()
+            moved = {name: after[name] - before[name] for name in after if after[name] != before[name]}
+            dropped = any(os.path.isdir(f"{self.sysfs}/kernel/nf_edge/drops/{name}") for name in moved)
+            if out is not None or dropped or time.monotonic() > end:
+                return out, moved
 
     def expect(self, name, packet, why, enters="outside"):
         """One test: why is a row (accepted), a reason (dropped) or "pass"."""

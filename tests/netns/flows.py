@@ -20,13 +20,7 @@ rig = Rig()
 
 def together(name, pieces, want, forwarded, enters="outside"):
     """Pieces go in one after the other; want: what moved in all."""
-    rig.drain()
-    before = rig.counters()
-    for piece in pieces:
-        rig.put(piece, enters)
-    out = rig.received(0.05)
-    after = rig.counters()
-    moved = {key: after[key] - before[key] for key in after if after[key] != before[key]}
+    out, moved = rig.send(list(pieces), enters)
     rig.check(name, (out is not None) == forwarded and moved == want, f"moved {moved}",
               f"came out: {out.summary() if out is not None else None}")
 
@@ -62,8 +56,6 @@ for name, source, target, split in (("IPv4", CLIENT, AV, lambda p: fragment(p, 2
     together(f"{name}: only the first fragment", split(datagram(source, target, 3478))[:1], {}, False)
     together(f"{name}: only a later fragment", split(datagram(source, target, 3480))[1:2], {}, False)
 head, *rest = fragment(datagram(CLIENT, AV, 3478), 24)
-evil = head.copy()
-evil[Raw].load = bytes(evil[Raw].load)
 overlap = IP(src=CLIENT, dst=AV, id=head.id, flags="MF", frag=1, proto=17) / Raw(b"\x10\0\x0d\x98" * 6)
 together("IPv4: an overlapping fragment spoils all", [head, overlap] + rest, {}, False)
 whole = datagram(STRANGER6, AV6, 3478)
@@ -199,9 +191,7 @@ rig.expect("... later", tcp("10.0.0.77", STRANGER, 80, "A", sport=48030, seq=1, 
 rig.run("nft", "add table inet filter; add chain inet filter guard { type filter hook forward priority 10; }; "
         "add rule inet filter guard tcp dport 8080 reject with tcp reset")
 rig.load(POLICY + "unlisted pass\n")
-rig.drain()
-rig.put(tcp(CLIENT, ACCESS, 8080, sport=48040))
-out = rig.received(0.05)
+out, _ = rig.send(tcp(CLIENT, ACCESS, 8080, sport=48040))
 rig.check("a reject with tcp reset comes out", out is not None and TCP in out and "R" in str(out[TCP].flags),
           out, rig.counters())
 rig.done()
