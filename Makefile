@@ -32,11 +32,11 @@ check: ## pass the tests; installs packages
 	$(MAKE) all
 	tests/run
 
-install: tools ## install module (by DKMS), tool, man page and completion under PREFIX
+install: tools ## install module (by DKMS; KVER=: for that kernel) and tool under PREFIX; DESTDIR= builds nothing
 	install -d $(DKMS_SOURCE)
 	cp -r Kbuild Makefile dkms.conf kmod $(DKMS_SOURCE)
 	$(MAKE) -C $(DKMS_SOURCE) --no-print-directory clean-objects
-	dkms install nf-edge/$(VERSION)
+	$(if $(DESTDIR),,dkms install $(if $(KVER),-k $(KVER)) nf-edge/$(VERSION))
 	install -D tools/edgectl/edgectl $(DESTDIR)$(PREFIX)/sbin/edgectl
 	install -D -m 644 tools/edgectl/edgectl.8 $(DESTDIR)$(PREFIX)/share/man/man8/edgectl.8
 	install -D -m 644 tools/edgectl/edgectl.bash \
