@@ -68,17 +68,17 @@ int edge_config_init(struct edge_net *edge)
 	return 0;
 }
 
-static void set_hooked(struct edge_net *edge, bool hooked)
+static void unhook(struct edge_net *edge)
 {
-	if (edge->hooked && !hooked)
+	if (edge->hooked)
 		edge_hook_unregister(edge->net);
-	edge->hooked = hooked;
+	edge->hooked = false;
 }
 
 void edge_config_stop(struct edge_net *edge)
 {
 	mutex_lock(&edge->lock);
-	set_hooked(edge, false);
+	unhook(edge);
 	mutex_unlock(&edge->lock);
 }
 
@@ -123,12 +123,12 @@ static int publish(struct edge_net *edge, struct edge_policy *policy,
 			NL_SET_ERR_MSG(extack, "netfilter hooks or connection tracking cannot be registered");
 			return err;
 		}
-		set_hooked(edge, true);
+		edge->hooked = true;
 	}
 	rcu_assign_pointer(edge->policy, policy);
 	touch(edge);
 	if (!guard)
-		set_hooked(edge, false);
+		unhook(edge);
 
 	if (old->partners == policy->partners) {
 		kvfree_rcu(old, rcu);

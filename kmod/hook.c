@@ -81,8 +81,6 @@ static unsigned int first_gate(void *priv, struct sk_buff *skb, const struct nf_
 		return NF_ACCEPT;
 
 	edge_flow_read_transport(skb, &flow);
-	if (flow.kind == EDGE_KIND_NEVER && !flow.malformed)
-		return NF_ACCEPT;
 	if (!drops_alone(policy, &flow, skb, state->net, &ruling))
 		return NF_ACCEPT;
 	return settle(edge, policy, skb, ruling, false);
@@ -131,16 +129,14 @@ static bool recognise_tracked(const struct edge_policy *policy, const struct nf_
 static bool find_flow(const struct edge_policy *policy, const struct nf_conn *ct,
 		      enum ip_conntrack_info ctinfo, struct edge_flow *flow)
 {
-	const struct edge_flow packet = *flow;
+	struct edge_flow packet;
 
 	flow->tracking = EDGE_TRACKING_NONE;
+	packet = *flow;
 	if (!ct || recognise_tracked(policy, ct, ctinfo, flow))
 		return true;
-	if (packet.kind == EDGE_KIND_ICMP_ERROR)
-		return false;
 	*flow = packet;
-	flow->tracking = EDGE_TRACKING_NONE;
-	return edge_policy_recognise(policy, flow);
+	return flow->kind != EDGE_KIND_ICMP_ERROR && (flow->src_edge || flow->dst_edge);
 }
 
 static unsigned int second_gate(void *priv, struct sk_buff *skb, const struct nf_hook_state *state)
@@ -161,8 +157,6 @@ static unsigned int second_gate(void *priv, struct sk_buff *skb, const struct nf
 		return NF_ACCEPT;
 
 	edge_flow_read_transport(skb, &flow);
-	if (flow.kind == EDGE_KIND_NEVER && !flow.malformed)
-		return NF_ACCEPT;
 	if (policy->mode == NF_EDGE_MODE_AUDIT &&
 	    counted_before(policy, &flow, skb, state, ct, ctinfo))
 		return NF_ACCEPT;

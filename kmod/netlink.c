@@ -94,15 +94,9 @@ static const struct nla_policy commit_policy[] = {
 
 /* Parsing. Each answers 0, or an errno with the sentence and the attribute set. */
 
-static int refuse(struct netlink_ext_ack *extack, const struct nlattr *attr, int err)
-{
-	NL_SET_BAD_ATTR(extack, attr);
-	return err;
-}
-
 #define REFUSE(extack, attr, err, sentence) ({		\
-	NL_SET_ERR_MSG(extack, sentence);		\
-	refuse(extack, attr, err);			\
+	NL_SET_ERR_MSG_ATTR(extack, attr, sentence);	\
+	err;						\
 })
 
 static int parse_address(const struct nlattr *attr, u8 *nfproto, union nf_inet_addr *addr,
@@ -126,40 +120,24 @@ static int parse_address(const struct nlattr *attr, u8 *nfproto, union nf_inet_a
 }
 
 /* Addresses that cannot be meant; a short prefix of zeroes is no address. */
-static const char *meaningless(u8 nfproto, const union nf_inet_addr *addr, u8 bits)
-{
-	if (nfproto == NFPROTO_IPV4) {
-		if (bits == 32 && !addr->ip)
-			return "an unspecified address cannot be meant";
-		if (bits >= 8 && ipv4_is_loopback(addr->ip))
-			return "a loopback address cannot be meant";
-		if (bits >= 4 && ipv4_is_multicast(addr->ip))
-			return "a multicast address cannot be meant";
-		if (bits == 32 && ipv4_is_lbcast(addr->ip))
-			return "a broadcast address cannot be meant";
-		return NULL;
-	}
-	if (bits == 128 && ipv6_addr_any(&addr->in6))
-		return "an unspecified address cannot be meant";
-	if (bits == 128 && ipv6_addr_loopback(&addr->in6))
-		return "a loopback address cannot be meant";
-	if (bits >= 8 && ipv6_addr_is_multicast(&addr->in6))
-		return "a multicast address cannot be meant";
-	if (bits >= 96 && ipv6_addr_v4mapped(&addr->in6))
-		return "an IPv4-mapped address cannot be meant";
-	return NULL;
-}
-
 static int check_meant(const struct nlattr *attr, u8 nfproto, const union nf_inet_addr *addr,
 		       u8 bits, struct netlink_ext_ack *extack)
 {
-	const char *sentence = meaningless(nfproto, addr, bits);
+	bool ipv4 = nfproto == NFPROTO_IPV4;
 
-	if (!sentence)
-		return 0;
-	if (extack)
-		extack->_msg = sentence;
-	return refuse(extack, attr, -EINVAL);
+	if (ipv4 ? bits == 32 && !addr->ip : bits == 128 && ipv6_addr_any(&addr->in6))
+		return REFUSE(extack, attr, -EINVAL, "an unspecified address cannot be meant");
+	if (ipv4 ? bits >= 8 && ipv4_is_loopback(addr->ip) :
+		   bits == 128 && ipv6_addr_loopback(&addr->in6))
+		return REFUSE(extack, attr, -EINVAL, "a loopback address cannot be meant");
+	if (ipv4 ? bits >= 4 && ipv4_is_multicast(addr->ip) :
+		   bits >= 8 && ipv6_addr_is_multicast(&addr->in6))
+		return REFUSE(extack, attr, -EINVAL, "a multicast address cannot be meant");
+	if (ipv4 && bits == 32 && ipv4_is_lbcast(addr->ip))
+		return REFUSE(extack, attr, -EINVAL, "a broadcast address cannot be meant");
+	if (!ipv4 && bits >= 96 && ipv6_addr_v4mapped(&addr->in6))
+		return REFUSE(extack, attr, -EINVAL, "an IPv4-mapped address cannot be meant");
+	return 0;
 }
 
 static int parse_device(const struct nlattr *attr, const char **name,
@@ -666,6 +644,7 @@ static bool dump_partner(struct sk_buff *skb, struct netlink_callback *cb,
 /* Where a listing of partners is, and what it is of. */
 struct partner_listing {
 	union nf_inet_addr after;
+	union nf_inet_addr covered;
 	u8 after_family;
 	u8 after_bits;
 	u8 groups;
@@ -676,37 +655,28 @@ static int partner_dump_start(struct netlink_callback *cb)
 {
 	struct partner_listing *listing = (struct partner_listing *)cb->ctx;
 	struct nlattr **tb = dump_attrs(cb);
-	union nf_inet_addr addr;
 
 	BUILD_BUG_ON(sizeof(*listing) > sizeof(cb->ctx));
 	memset(listing, 0, sizeof(*listing));
 	listing->after_family = NFPROTO_UNSPEC;
 	listing->groups = tb[NF_EDGE_A_GROUPS] ? nla_get_u32(tb[NF_EDGE_A_GROUPS]) :
 						NF_EDGE_GROUP_MASK;
-	if (tb[NF_EDGE_A_ADDRESS]) {
-		int err = parse_address(tb[NF_EDGE_A_ADDRESS], &listing->covered_family, &addr,
-					cb->extack);
-
-		if (err)
-			return err;
-	}
-	return 0;
+	if (!tb[NF_EDGE_A_ADDRESS])
+		return 0;
+	return parse_address(tb[NF_EDGE_A_ADDRESS], &listing->covered_family, &listing->covered,
+			     cb->extack);
 }
 
-static bool is_listed(const struct netlink_callback *cb, const struct partner_listing *listing,
-		      const struct edge_prefix *prefix, struct nlattr **tb)
+static bool is_listed(const struct partner_listing *listing, const struct edge_prefix *prefix,
+		      struct nlattr **tb)
 {
-	union nf_inet_addr addr = { 0 };
-
 	if (!(prefix->groups & listing->groups))
 		return false;
 	if (tb[NF_EDGE_A_NAME] &&
 	    (!prefix->name || strcmp(prefix->name, nla_data(tb[NF_EDGE_A_NAME]))))
 		return false;
-	if (!tb[NF_EDGE_A_ADDRESS])
-		return true;
-	nla_memcpy(&addr, tb[NF_EDGE_A_ADDRESS], sizeof(addr));
-	return edge_prefix_covers(prefix, listing->covered_family, &addr);
+	return !tb[NF_EDGE_A_ADDRESS] ||
+	       edge_prefix_covers(prefix, listing->covered_family, &listing->covered);
 }
 
 static int partner_dump(struct sk_buff *skb, struct netlink_callback *cb)
@@ -721,7 +691,7 @@ static int partner_dump(struct sk_buff *skb, struct netlink_callback *cb)
 	};
 
 	while (edge_prefix_next(table, &prefix)) {
-		if (is_listed(cb, listing, &prefix, dump_attrs(cb)) &&
+		if (is_listed(listing, &prefix, dump_attrs(cb)) &&
 		    !dump_partner(skb, cb, &prefix))
 			break;
 		listing->after = prefix.addr;

@@ -278,6 +278,8 @@ struct edge_ruling edge_policy_judge(const struct edge_policy *policy, const str
 		return pass(NF_EDGE_REASON_COUNT);
 	if (flow->malformed)
 		return drop(NF_EDGE_REASON_MALFORMED);
+	if (flow->kind == EDGE_KIND_NEVER)
+		return pass(NF_EDGE_REASON_COUNT);
 	if (wrong_device(flow))
 		return drop(NF_EDGE_REASON_WRONG_DEVICE);
 	if (invalid_state(flow))

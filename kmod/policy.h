@@ -128,8 +128,8 @@ bool edge_policy_recognise(const struct edge_policy *policy, struct edge_flow *f
  *
  * Context: RCU read side (the partner table), any context.
  * Return: the ruling of the first step of the policy that decides. A pass
- * without reason is for what the law does not decide: flows that are not ours,
- * and ICMP errors before connection tracking was asked about their flow.
+ * without reason is for what the law does not decide: what is not ours, and ICMP
+ * errors before connection tracking was asked about their flow.
  */
 struct edge_ruling edge_policy_judge(const struct edge_policy *policy,
 				     const struct edge_flow *flow);

@@ -154,8 +154,8 @@ u8 edge_prefix_lookup(const struct edge_prefixes *table, u8 family,
 }
 
 /*
- * The link that holds the deepest node whose prefix contains key, or, where the
- * way down ends before, the link below it. parent: the link above that one.
+ * The link to key's node, or where it is not there, the link where it belongs.
+ * parent: the link to the node that holds that link, or NULL at the root.
  */
 static struct edge_prefix_node __rcu **descend(struct edge_prefix_node __rcu **link,
 					       const struct trie_key *key,
