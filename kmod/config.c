@@ -120,7 +120,8 @@ static int publish(struct edge_net *edge, struct edge_policy *policy,
 	if (guard && !edge->hooked) {
 		err = edge_hook_register(edge->net);
 		if (err) {
-			NL_SET_ERR_MSG(extack, "netfilter hooks or connection tracking cannot be registered");
+			NL_SET_ERR_MSG(extack,
+				       "netfilter hooks or connection tracking cannot be registered");
 			return err;
 		}
 		edge->hooked = true;
@@ -252,9 +253,11 @@ int edge_config_interface_add(struct edge_policy *policy, u8 role, u8 family,
 		if (at->roles & BIT(role) && (!dev || at->dev[0]))
 			return -EEXIST;
 	} else {
+		const struct edge_interface *end = &policy->interfaces[policy->interface_count];
+
 		if (policy->interface_count == EDGE_INTERFACES_MAX)
 			return -ENOSPC;
-		memmove(at + 1, at, (char *)&policy->interfaces[policy->interface_count] - (char *)at);
+		memmove(at + 1, at, (end - at) * sizeof(*at));
 		memset(at, 0, sizeof(*at));
 		at->addr = *addr;
 		at->family = family;
@@ -268,8 +271,10 @@ int edge_config_interface_add(struct edge_policy *policy, u8 role, u8 family,
 
 static void interface_remove(struct edge_policy *policy, struct edge_interface *at)
 {
+	const struct edge_interface *last = &policy->interfaces[policy->interface_count - 1];
+
+	memmove(at, at + 1, (last - at) * sizeof(*at));
 	policy->interface_count--;
-	memmove(at, at + 1, (char *)&policy->interfaces[policy->interface_count] - (char *)at);
 }
 
 int edge_config_interface_del(struct edge_policy *policy, u8 role, u8 family,

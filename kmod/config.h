@@ -33,7 +33,7 @@ struct edge_net {
 	struct net *net;
 	struct edge_policy __rcu *policy;
 	struct edge_counters counters;
-	struct mutex lock;
+	struct mutex lock;	/* of all but what packets read */
 	u32 generation;
 	time64_t changed;
 	bool hooked;

@@ -57,6 +57,8 @@ void edge_flow_as_received(const struct nf_conn *ct, enum ip_conntrack_info ctin
  * @flow: the packet's flow
  *
  * Looks up, allocates nothing, and only in the default zone.
+ *
+ * Return: true when there is one.
  */
 bool edge_flow_known(const struct sk_buff *skb, struct net *net, const struct edge_flow *flow);
 

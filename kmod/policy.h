@@ -15,7 +15,7 @@
 #include "prefix.h"
 
 #define EDGE_INTERFACES_MAX	4096U
-#define EDGE_PARTNERS_MAX	(1U << 22)
+#define EDGE_PARTNERS_MAX	(4U << 20)
 #define EDGE_INTERFACE_BUCKETS	512
 
 /**

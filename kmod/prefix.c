@@ -458,9 +458,10 @@ static void describe(const struct edge_prefix_node *node, u8 family, struct edge
 /* As edge_prefix_next(), within one family. */
 static bool next_in(const struct edge_prefixes *table, u8 family, struct edge_prefix *prefix)
 {
-	const struct edge_prefix_node *root = rcu_dereference_raw(table->root[family_index(family)]);
-	const struct edge_prefix_node *node = root;
+	const struct edge_prefix_node *root, *node;
 
+	root = rcu_dereference_raw(table->root[family_index(family)]);
+	node = root;
 	if (prefix->family == family) {
 		struct trie_key key = key_of(family, &prefix->addr, prefix->bits);
 
