@@ -203,7 +203,8 @@ int cmd_load(const struct options *options, struct op *op)
 		nl_detach(nl);
 	}
 	if (!result && !options->quiet && policy_blocks_dns(&policy))
-		warn("\"unlisted drop\" cuts the access addresses off from DNS (port 53) and certificate revocation (TCP 80), which no row covers; \"unlisted pass\" leaves them to nftables, see edgectl(8)");
+		warn("%s",
+		     "\"unlisted drop\" cuts the access addresses off from DNS (port 53) and certificate revocation (TCP 80), which no row covers; \"unlisted pass\" leaves them to nftables, see edgectl(8)");
 	policy_free(&policy);
 	return result;
 }

@@ -200,7 +200,7 @@ static void print_usage(FILE *file)
 	      "                     no warnings\n"
 	      "  -V, --version      the version of edgectl\n"
 	      "  -h, --help         this text\n\n", file);
-	fputs("ROLE:   " , file);
+	fputs("ROLE:   ", file);
 	for (i = 0; role_names[i]; i++)
 		fprintf(file, "%s%s", i ? " " : "", role_names[i]);
 	fputs("\nGROUP:  ", file);
