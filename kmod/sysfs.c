@@ -177,12 +177,12 @@ static void release_dir(struct kobject *kobj)
 	kfree(container_of(kobj, struct edge_sysfs_dir, kobj));
 }
 
-static const void *namespace_of(struct kobject *kobj)
+static edge_ns_tag namespace_of(edge_kobject *kobj)
 {
-	return container_of(kobj, struct edge_sysfs_dir, kobj)->edge->net;
+	return edge_ns_tag_of(container_of(kobj, struct edge_sysfs_dir, kobj)->edge->net);
 }
 
-static void ownership_of(struct kobject *kobj, kuid_t *uid, kgid_t *gid)
+static void ownership_of(edge_kobject *kobj, kuid_t *uid, kgid_t *gid)
 {
 	net_ns_get_ownership(container_of(kobj, struct edge_sysfs_dir, kobj)->edge->net, uid, gid);
 }
@@ -252,7 +252,7 @@ void edge_sysfs_net_exit(struct edge_net *edge)
 	}
 }
 
-static const struct kobj_ns_type_operations *child_ns_type(struct kobject *kobj)
+static const struct kobj_ns_type_operations *child_ns_type(edge_kobject *kobj)
 {
 	return &net_ns_type_operations;
 }
