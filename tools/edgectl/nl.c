@@ -358,7 +358,7 @@ static void forget(struct list *list, bool entries)
 
 static void pause_before(int try)
 {
-	struct timespec time = { .tv_nsec = try * 5 * 1000 * 1000 };
+	struct timespec time = { .tv_nsec = try * 5000000L };
 
 	nanosleep(&time, NULL);
 }

@@ -291,6 +291,7 @@ void out_line(const struct out *out, const char *format, ...)
 	putchar('\n');
 }
 
+__attribute__((format(printf, 2, 0)))
 static void say(const char *before, const char *format, va_list args)
 {
 	char *text, *shown;

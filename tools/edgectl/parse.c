@@ -25,16 +25,15 @@ const char *const reason_names[] = { NF_EDGE_REASONS(NAME_OF) NULL };
 const char *const verdict_names[] = { NF_EDGE_VERDICTS(NAME_OF) NULL };
 
 #define DEVICE_MAX	15	/* bytes of a device's name: IFNAMSIZ - 1 */
-#define PORT_TEXT	12	/* "50000-59999," */
+#define PORT_TEXT	12UL	/* "50000-59999," */
 
-bool refuse(struct op *op, const char *format, ...)
+void set_refusal(struct op *op, const char *format, ...)
 {
 	va_list args;
 
 	va_start(args, format);
 	vsnprintf(op->error, sizeof(op->error), format, args);
 	va_end(args);
-	return false;
 }
 
 void op_free(struct op *op)

@@ -134,8 +134,12 @@ bool parse_rtp_set(struct op *op, int argc, char *const argv[]);
 bool parse_rtp_match(struct op *op, int argc, char *const argv[]);
 bool parse_explain(struct op *op, int argc, char *const argv[]);
 
-/* Writes the refusal's sentence and returns false. */
-bool refuse(struct op *op, const char *format, ...)
+/*
+ * Writes the refusal's sentence. It is false, and a macro so that those who read
+ * the code by machine know that too.
+ */
+#define refuse(op, ...)	({ set_refusal(op, __VA_ARGS__); false; })
+void set_refusal(struct op *op, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 void op_free(struct op *op);
 
