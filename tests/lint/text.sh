@@ -1,0 +1,32 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Every file names its licence, is spelled like English, and is good YAML where it is YAML.
+
+cd "$(dirname "$0")/../.." || exit
+. tests/lib/lint.sh
+
+mapfile -t files < <(tree_files .)
+mapfile -t yaml < <(tree_files '*.yaml' '*.yml' '*.clang-tidy')
+check "there are files" [ ${#files[@]} -gt 0 ]
+check "there is YAML" [ ${#yaml[@]} -gt 0 ]
+
+for file in "${files[@]}"; do
+	head -n 5 "$file" | grep -aq 'SPDX-License-Identifier: GPL-2\.0-only' || echo "$file: names no licence"
+done >"$scratch/spdx"
+findings spdx <"$scratch/spdx"
+
+printf '%s\0' "${files[@]}" | xargs -0 codespell >"$scratch/codespell" 2>&1
+findings codespell <"$scratch/codespell"
+
+yamllint --format parsable --config-data '{extends: default, rules: {line-length: {max: 100}}}' \
+	"${yaml[@]}" >"$scratch/yamllint" 2>&1
+findings yamllint <"$scratch/yamllint"
+
+awk '
+	/^#/ { reason = NR > 1 && !/SPDX/; next }
+	/^$/ { reason = 0; next }
+	!reason { print }
+' "$exceptions" >"$scratch/bare"
+is "every exception has a reason" "$(cat "$scratch/bare")" ''
+plan
