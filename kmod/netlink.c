@@ -14,8 +14,7 @@
 #include <net/genetlink.h>
 
 #include "config.h"
-
-static struct genl_family family;
+#include "events.h"
 
 /* Policies: one a command, all over one attribute space. */
 
@@ -202,9 +201,9 @@ static int parse_partner(const struct nlattr *entry, bool groups_needed,
 			  genlmsg_len((info)->genlhdr), rem)				\
 		if (nla_type(entry) == NF_EDGE_A_ENTRY)
 
-static u32 count_entries(struct genl_info *info)
+u32 edge_netlink_count_entries(const struct genl_info *info)
 {
-	struct nlattr *entry;
+	const struct nlattr *entry;
 	u32 n = 0;
 	int rem;
 
@@ -231,7 +230,7 @@ static struct edge_prefix *parse_partners(struct genl_info *info, bool groups_ne
 	struct nlattr *entry;
 	int rem, err;
 
-	*n = count_entries(info);
+	*n = edge_netlink_count_entries(info);
 	if (!*n)
 		return ERR_PTR(REFUSE(info->extack, NULL, -EINVAL, "no partner is given"));
 	list = kvcalloc(*n, sizeof(*list), GFP_KERNEL_ACCOUNT);
@@ -272,16 +271,27 @@ static struct edge_policy *edit_begin(struct genl_info *info, u32 room)
 	return policy;
 }
 
+/* Unlocks after a change, of which the listeners hear when the policy in force has moved on. */
+static void unlock_and_tell(struct genl_info *info, u32 generation)
+{
+	struct edge_net *edge = edge_of(info);
+
+	if (edge->generation != generation)
+		edge_events_config(edge, info);
+	mutex_unlock(&edge->lock);
+}
+
 /* Puts the change in force, or throws it away for err. */
 static int edit_end(struct genl_info *info, struct edge_policy *policy, int err)
 {
 	struct edge_net *edge = edge_of(info);
+	u32 generation = edge->generation;
 
 	if (!err)
 		err = edge_config_apply(edge, info->snd_portid, policy, info->extack);
 	else
 		edge_config_discard(edge, info->snd_portid, policy);
-	mutex_unlock(&edge->lock);
+	unlock_and_tell(info, generation);
 	return err;
 }
 
@@ -312,7 +322,7 @@ static struct sk_buff *reply_new(struct genl_info *info, size_t room, void **hea
 
 	if (!msg)
 		return NULL;
-	*header = genlmsg_put_reply(msg, info, &family, 0, info->genlhdr->cmd);
+	*header = genlmsg_put_reply(msg, info, &edge_netlink_family, 0, info->genlhdr->cmd);
 	if (*header)
 		return msg;
 	nlmsg_free(msg);
@@ -456,15 +466,16 @@ static int interface_flush(struct sk_buff *skb, struct genl_info *info)
 
 /* Dumps keep their place in cb->ctx and tell by cb->seq when the policy moved. */
 
-static struct nlattr **dump_attrs(struct netlink_callback *cb)
+/* An attribute of the request, or NULL. */
+static const struct nlattr *filter(const struct netlink_callback *cb, int attr)
 {
-	return (struct nlattr **)genl_dumpit_info(cb)->attrs;
+	return nlmsg_find_attr(cb->nlh, GENL_HDRLEN, attr);
 }
 
 static void *dump_put(struct sk_buff *skb, struct netlink_callback *cb, u8 cmd)
 {
-	void *header = genlmsg_put(skb, NETLINK_CB(cb->skb).portid, cb->nlh->nlmsg_seq, &family,
-				   NLM_F_MULTI, cmd);
+	void *header = genlmsg_put(skb, NETLINK_CB(cb->skb).portid, cb->nlh->nlmsg_seq,
+				   &edge_netlink_family, NLM_F_MULTI, cmd);
 
 	if (header)
 		genl_dump_check_consistent(cb, header);
@@ -514,7 +525,7 @@ struct place {
 
 static int interface_dump(struct sk_buff *skb, struct netlink_callback *cb)
 {
-	const struct nlattr *only = dump_attrs(cb)[NF_EDGE_A_ROLE];
+	const struct nlattr *only = filter(cb, NF_EDGE_A_ROLE);
 	struct place *place = (struct place *)cb->ctx;
 	struct edge_net *edge = dump_lock(skb, cb);
 	const struct edge_policy *policy = edge_config_policy(edge);
@@ -569,7 +580,7 @@ static int change_partners(struct genl_info *info, bool groups_needed, partner_c
 {
 	struct edge_net *edge = edge_of(info);
 	struct edge_prefix *list;
-	u32 n, bad = 0;
+	u32 generation, n, bad = 0;
 	int err;
 
 	list = parse_partners(info, groups_needed, &n);
@@ -577,10 +588,11 @@ static int change_partners(struct genl_info *info, bool groups_needed, partner_c
 		return PTR_ERR(list);
 
 	mutex_lock(&edge->lock);
+	generation = edge->generation;
 	err = change(edge_config_partners(edge, info->snd_portid), list, n, tolerant(info), &bad);
 	if (err > 0)
 		edge_config_partners_changed(edge, info->snd_portid);
-	mutex_unlock(&edge->lock);
+	unlock_and_tell(info, generation);
 	kvfree(list);
 	return err < 0 ? partners_refused(info, err, bad) : 0;
 }
@@ -598,11 +610,13 @@ static int partner_del(struct sk_buff *skb, struct genl_info *info)
 static int flush_groups(struct genl_info *info, u8 groups)
 {
 	struct edge_net *edge = edge_of(info);
+	u32 generation;
 
 	mutex_lock(&edge->lock);
+	generation = edge->generation;
 	if (edge_prefix_flush(edge_config_partners(edge, info->snd_portid), groups))
 		edge_config_partners_changed(edge, info->snd_portid);
-	mutex_unlock(&edge->lock);
+	unlock_and_tell(info, generation);
 	return 0;
 }
 
@@ -645,6 +659,7 @@ static bool dump_partner(struct sk_buff *skb, struct netlink_callback *cb,
 struct partner_listing {
 	union nf_inet_addr after;
 	union nf_inet_addr covered;
+	const char *name;
 	u8 after_family;
 	u8 after_bits;
 	u8 groups;
@@ -654,28 +669,27 @@ struct partner_listing {
 static int partner_dump_start(struct netlink_callback *cb)
 {
 	struct partner_listing *listing = (struct partner_listing *)cb->ctx;
-	struct nlattr **tb = dump_attrs(cb);
+	const struct nlattr *groups = filter(cb, NF_EDGE_A_GROUPS);
+	const struct nlattr *name = filter(cb, NF_EDGE_A_NAME);
+	const struct nlattr *covered = filter(cb, NF_EDGE_A_ADDRESS);
 
 	BUILD_BUG_ON(sizeof(*listing) > sizeof(cb->ctx));
 	memset(listing, 0, sizeof(*listing));
 	listing->after_family = NFPROTO_UNSPEC;
-	listing->groups = tb[NF_EDGE_A_GROUPS] ? nla_get_u32(tb[NF_EDGE_A_GROUPS]) :
-						NF_EDGE_GROUP_MASK;
-	if (!tb[NF_EDGE_A_ADDRESS])
+	listing->groups = groups ? nla_get_u32(groups) : NF_EDGE_GROUP_MASK;
+	listing->name = name ? nla_data(name) : NULL;
+	if (!covered)
 		return 0;
-	return parse_address(tb[NF_EDGE_A_ADDRESS], &listing->covered_family, &listing->covered,
-			     cb->extack);
+	return parse_address(covered, &listing->covered_family, &listing->covered, cb->extack);
 }
 
-static bool is_listed(const struct partner_listing *listing, const struct edge_prefix *prefix,
-		      struct nlattr **tb)
+static bool is_listed(const struct partner_listing *listing, const struct edge_prefix *prefix)
 {
 	if (!(prefix->groups & listing->groups))
 		return false;
-	if (tb[NF_EDGE_A_NAME] &&
-	    (!prefix->name || strcmp(prefix->name, nla_data(tb[NF_EDGE_A_NAME]))))
+	if (listing->name && (!prefix->name || strcmp(prefix->name, listing->name)))
 		return false;
-	return !tb[NF_EDGE_A_ADDRESS] ||
+	return !listing->covered_family ||
 	       edge_prefix_covers(prefix, listing->covered_family, &listing->covered);
 }
 
@@ -691,7 +705,7 @@ static int partner_dump(struct sk_buff *skb, struct netlink_callback *cb)
 	};
 
 	while (edge_prefix_next(table, &prefix)) {
-		if (is_listed(listing, &prefix, dump_attrs(cb)) &&
+		if (is_listed(listing, &prefix) &&
 		    !dump_partner(skb, cb, &prefix))
 			break;
 		listing->after = prefix.addr;
@@ -805,7 +819,7 @@ static int rule_set(struct sk_buff *skb, struct genl_info *info)
 	struct nlattr *entry;
 	int rem, err;
 
-	if (!count_entries(info))
+	if (!edge_netlink_count_entries(info))
 		return REFUSE(info->extack, NULL, -EINVAL, "no row is given");
 	policy = edit_begin(info, 0);
 	if (!policy)
@@ -824,6 +838,7 @@ static int stats_reset(struct sk_buff *skb, struct genl_info *info)
 
 	mutex_lock(&edge->lock);
 	edge_counters_reset(&edge->counters);
+	edge_events_config(edge, info);
 	mutex_unlock(&edge->lock);
 	return 0;
 }
@@ -932,11 +947,13 @@ static int commit_locked(struct edge_net *edge, struct genl_info *info)
 static int commit(struct sk_buff *skb, struct genl_info *info)
 {
 	struct edge_net *edge = edge_of(info);
+	u32 generation;
 	int err;
 
 	mutex_lock(&edge->lock);
+	generation = edge->generation;
 	err = commit_locked(edge, info);
-	mutex_unlock(&edge->lock);
+	unlock_and_tell(info, generation);
 	return err;
 }
 
@@ -997,13 +1014,15 @@ static const struct genl_ops ops[] = {
 	{ CHANGE(ABORT, abort_transaction) },
 };
 
-static struct genl_family family __ro_after_init = {
+struct genl_family edge_netlink_family __ro_after_init = {
 	.name = NF_EDGE_GENL_NAME,
 	.version = NF_EDGE_GENL_VERSION,
 	.netnsok = true,
 	.module = THIS_MODULE,
 	.ops = ops,
 	.n_ops = ARRAY_SIZE(ops),
+	.mcgrps = edge_events_groups,
+	.n_mcgrps = ARRAY_SIZE(edge_events_groups),
 };
 
 int __init edge_netlink_init(void)
@@ -1013,7 +1032,7 @@ int __init edge_netlink_init(void)
 	err = netlink_register_notifier(&socket_notifier);
 	if (err)
 		return err;
-	err = genl_register_family(&family);
+	err = genl_register_family(&edge_netlink_family);
 	if (err)
 		netlink_unregister_notifier(&socket_notifier);
 	return err;
@@ -1021,6 +1040,6 @@ int __init edge_netlink_init(void)
 
 void edge_netlink_exit(void)
 {
-	genl_unregister_family(&family);
+	genl_unregister_family(&edge_netlink_family);
 	netlink_unregister_notifier(&socket_notifier);
 }

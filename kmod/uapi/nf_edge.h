@@ -18,12 +18,18 @@
  * same socket goes to a staged policy, which starts out empty with every default in place.
  * NF_EDGE_CMD_COMMIT puts it in force in one step; NF_EDGE_CMD_ABORT, or the
  * closing of the socket, throws it away. Reads always show the policy in force.
+ *
+ * Who has joined the multicast group NF_EDGE_MCGRP_CONFIG is sent an
+ * NF_EDGE_CMD_CONFIG_NTF for every change of the policy in force of the network
+ * namespace, in the order of the changes; ENOBUFS on that socket means that some
+ * were lost.
  */
 #ifndef _UAPI_NF_EDGE_H
 #define _UAPI_NF_EDGE_H
 
 #define NF_EDGE_GENL_NAME	"nf_edge"
 #define NF_EDGE_GENL_VERSION	1
+#define NF_EDGE_MCGRP_CONFIG	"config"
 
 #define NF_EDGE_NAME_MAX	63	/* bytes of a partner's name, without NUL */
 #define NF_EDGE_PORT_MAP_BYTES	8192	/* 65,536 bits */
@@ -150,6 +156,12 @@ enum nf_edge_verdict { NF_EDGE_VERDICTS(NF_EDGE_ENUMERATOR_VERDICT) NF_EDGE_VERD
  * @NF_EDGE_CMD_COMMIT: do, admin. Optional GENERATION: refused (-ESTALE) unless
  *	it is the generation in force.
  * @NF_EDGE_CMD_ABORT: do, admin.
+ * @NF_EDGE_CMD_CONFIG_NTF: event, group "config": a change that is in force, the
+ *	resetting of the counters too. Has COMMAND (what made it), GENERATION,
+ *	INTERFACES, PARTNERS (all three: afterwards), and what was asked for:
+ *	the attributes of the command, for a commit MODE, UNLISTED and RTP_MATCH.
+ *	ENTRIES counts the ENTRY that were asked for; a request of some hundred
+ *	is not repeated.
  */
 enum nf_edge_cmd {
 	NF_EDGE_CMD_UNSPEC,
@@ -171,6 +183,7 @@ enum nf_edge_cmd {
 	NF_EDGE_CMD_BEGIN,
 	NF_EDGE_CMD_COMMIT,
 	NF_EDGE_CMD_ABORT,
+	NF_EDGE_CMD_CONFIG_NTF,
 	__NF_EDGE_CMD_MAX
 };
 
@@ -214,6 +227,8 @@ enum nf_edge_cmd {
  * @NF_EDGE_A_OIF: NUL string, the device that the packet leaves by
  * @NF_EDGE_A_VERDICT: u32, enum nf_edge_verdict
  * @NF_EDGE_A_TOLERANT: flag: what is there already, or gone already, is no error
+ * @NF_EDGE_A_COMMAND: u32, enum nf_edge_cmd
+ * @NF_EDGE_A_ENTRIES: u32, number of ENTRY
  */
 enum nf_edge_attr {
 	NF_EDGE_A_UNSPEC,
@@ -253,6 +268,8 @@ enum nf_edge_attr {
 	NF_EDGE_A_OIF,
 	NF_EDGE_A_VERDICT,
 	NF_EDGE_A_TOLERANT,
+	NF_EDGE_A_COMMAND,
+	NF_EDGE_A_ENTRIES,
 	__NF_EDGE_A_MAX
 };
 #define NF_EDGE_A_MAX (__NF_EDGE_A_MAX - 1)
