@@ -34,10 +34,16 @@ static const struct nla_policy status_policy[] = {
 	[NF_EDGE_A_RTP_PORTS] = NLA_POLICY_EXACT_LEN(NF_EDGE_PORT_MAP_BYTES),
 };
 
-static const struct nla_policy interface_policy[NF_EDGE_A_MAX + 1] = {
+static const struct nla_policy interface_add_policy[] = {
 	[NF_EDGE_A_ROLE] = U32_BELOW(NF_EDGE_ROLE_COUNT),
 	[NF_EDGE_A_ADDRESS] = ADDRESS,
 	[NF_EDGE_A_DEV] = DEVICE,
+	[NF_EDGE_A_TOLERANT] = { .type = NLA_FLAG },
+};
+
+static const struct nla_policy interface_del_policy[] = {
+	[NF_EDGE_A_ROLE] = U32_BELOW(NF_EDGE_ROLE_COUNT),
+	[NF_EDGE_A_ADDRESS] = ADDRESS,
 	[NF_EDGE_A_TOLERANT] = { .type = NLA_FLAG },
 };
 
@@ -52,8 +58,19 @@ static const struct nla_policy partner_entry_policy[NF_EDGE_A_MAX + 1] = {
 	[NF_EDGE_A_NAME] = NAME,
 };
 
-static const struct nla_policy partners_policy[NF_EDGE_A_MAX + 1] = {
+static const struct nla_policy partner_add_policy[] = {
 	[NF_EDGE_A_ENTRY] = NLA_POLICY_NESTED(partner_entry_policy),
+	[NF_EDGE_A_TOLERANT] = { .type = NLA_FLAG },
+};
+
+static const struct nla_policy nameless_entry_policy[] = {
+	[NF_EDGE_A_ADDRESS] = ADDRESS,
+	[NF_EDGE_A_PREFIX_LEN] = NLA_POLICY_MAX(NLA_U32, 128),
+	[NF_EDGE_A_GROUPS] = GROUPS,
+};
+
+static const struct nla_policy partner_del_policy[] = {
+	[NF_EDGE_A_ENTRY] = NLA_POLICY_NESTED(nameless_entry_policy),
 	[NF_EDGE_A_TOLERANT] = { .type = NLA_FLAG },
 };
 
@@ -73,7 +90,7 @@ static const struct nla_policy rule_entry_policy[NF_EDGE_A_MAX + 1] = {
 	[NF_EDGE_A_PEERS] = U32_BELOW(NF_EDGE_PEERS_COUNT),
 };
 
-static const struct nla_policy rules_policy[NF_EDGE_A_MAX + 1] = {
+static const struct nla_policy rules_policy[] = {
 	[NF_EDGE_A_ENTRY] = NLA_POLICY_NESTED(rule_entry_policy),
 };
 
@@ -996,13 +1013,13 @@ static const struct genl_ops ops[] = {
 	{ QUERY(STATUS_GET, status_get) },
 	{ CHANGE(STATUS_SET, status_set), POLICY(status_policy) },
 	{ DUMP(INTERFACE_GET, interface_dump), POLICY(role_policy) },
-	{ CHANGE(INTERFACE_ADD, interface_add), POLICY(interface_policy) },
-	{ CHANGE(INTERFACE_DEL, interface_del), POLICY(interface_policy) },
+	{ CHANGE(INTERFACE_ADD, interface_add), POLICY(interface_add_policy) },
+	{ CHANGE(INTERFACE_DEL, interface_del), POLICY(interface_del_policy) },
 	{ CHANGE(INTERFACE_FLUSH, interface_flush), POLICY(role_policy) },
 	{ DUMP(PARTNER_GET, partner_dump), .start = partner_dump_start,
 	  POLICY(partner_filter_policy) },
-	{ CHANGE(PARTNER_ADD, partner_add), POLICY(partners_policy) },
-	{ CHANGE(PARTNER_DEL, partner_del), POLICY(partners_policy) },
+	{ CHANGE(PARTNER_ADD, partner_add), POLICY(partner_add_policy) },
+	{ CHANGE(PARTNER_DEL, partner_del), POLICY(partner_del_policy) },
 	{ CHANGE(PARTNER_FLUSH, partner_flush), POLICY(groups_policy) },
 	{ DUMP(RULE_GET, rule_dump) },
 	{ CHANGE(RULE_SET, rule_set), POLICY(rules_policy) },
