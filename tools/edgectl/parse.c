@@ -310,9 +310,10 @@ static bool name(struct op *op, const char *word)
 	return true;
 }
 
+/* To the kernel, byte 0xa0 is a blank, as in Latin 1, even inside "\303\240" (UTF-8). */
 static bool device(struct op *op, const char *word, const char **to)
 {
-	if (!*word || strlen(word) > DEVICE_MAX || strpbrk(word, "/: ") ||
+	if (!*word || strlen(word) > DEVICE_MAX || strpbrk(word, "/: \240") ||
 	    !strcmp(word, ".") || !strcmp(word, "..") || !all_printable(word))
 		return refuse(op, "bad device name \"%.80s\"", word);
 	*to = word;
