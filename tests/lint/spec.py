@@ -39,7 +39,7 @@ def generate(linux, scratch):
     for mode, half in (("uapi", "header"), ("kernel", "header"), ("kernel", "source"),
                        ("user", "header"), ("user", "source")):
         out = os.path.join(scratch, f"{mode}-{half}.h")
-        tool = run("/usr/bin/python3", f"{linux}/tools/net/ynl/pyynl/ynl_gen_c.py", "--mode", mode,
+        tool = run("/usr/bin/python3", "-B", f"{linux}/tools/net/ynl/pyynl/ynl_gen_c.py", "--mode", mode,
                    f"--{half}", "--spec", copy, "-o", out, timeout=60)
         tap.check(f"YNL makes a {mode} {half} of it", tool.returncode == 0 and os.path.exists(out),
                   tool.stdout, tool.stderr)

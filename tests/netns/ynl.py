@@ -148,7 +148,7 @@ def check_refusals():
             "no transaction is open on this socket", None)
     refuses("a generation that has passed", "commit", {"generation": 1},
             "the policy has changed since that generation", ".generation")
-    words = ["setpriv", "--bounding-set=-net_admin", sys.executable, CLI, *OPTIONS]
+    words = ["setpriv", "--bounding-set=-net_admin", sys.executable, "-B", CLI, *OPTIONS]
     change = subprocess.run(words + ["--do", "partner-flush"], capture_output=True, text=True,
                             check=False)
     tap.check("whoever may not", change.returncode == 1
@@ -157,7 +157,7 @@ def check_refusals():
 
 
 def check_notifications():
-    words = [sys.executable, "-u", CLI, *OPTIONS, "--subscribe", "config", "--do", "status-get"]
+    words = [sys.executable, "-Bu", CLI, *OPTIONS, "--subscribe", "config", "--do", "status-get"]
     with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as listener:
         before = json.loads(listener.stdout.readline())
         ask("do", "partner-add", {"entry": [{**PARTNER, "name": "skype"}]})
@@ -205,6 +205,7 @@ def check_policies():
 
 
 rig.load_module()
+sys.dont_write_bytecode = True  # not into the kernel source
 tap = rig.Tap()
 if not os.path.exists(CLI):
     print("1..0 # SKIP NF_EDGE_LINUX names no kernel source")
