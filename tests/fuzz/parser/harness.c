@@ -1,0 +1,276 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What edgectl makes of any bytes, as a policy file and as a command line:
+ *
+ * - it ends, and what the sanitisers forbid does not happen;
+ * - the kernel refuses nothing of what edgectl takes;
+ * - a refusal is one line without control characters, with the number of a line;
+ * - what was loaded and saved loads again, and saves as the same text;
+ * - with --quiet a file says what it says without, and saying it twice is no more;
+ * - the words of a command line mean the same in a file.
+ *
+ * Bytes that begin with NUL are a command line, its words separated by NUL; all
+ * others are a policy file.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "edgectl.h"
+#include "kernel.h"
+
+struct text {
+	char *bytes;
+	size_t length;
+};
+
+struct outcome {
+	int code;
+	struct text out;
+	struct text err;
+};
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/* The sanitisers' and libFuzzer's own. */
+static FILE *real_stdin, *real_stdout, *real_stderr;
+
+#define PROPERTY(holds, ...) do {				\
+	if (!(holds)) {						\
+		fprintf(stderr, "\nbroken: " __VA_ARGS__);	\
+		fputc('\n', stderr);				\
+		abort();					\
+	}							\
+} while (0)
+
+static FILE *sure(FILE *file)
+{
+	if (!file)
+		abort();
+	return file;
+}
+
+static void outcome_free(struct outcome *outcome)
+{
+	free(outcome->out.bytes);
+	free(outcome->err.bytes);
+}
+
+typedef int (*command_fn)(const struct options *options, struct op *op);
+
+/* Runs a command on what standard input holds. */
+static struct outcome run(command_fn command, const char *word, bool quiet, struct text in)
+{
+	const struct options options = { .quiet = quiet };
+	struct op op = { .text = word };
+	struct outcome outcome = { 0 };
+
+	stdin = sure(in.length ? fmemopen(in.bytes, in.length, "r") : fopen("/dev/null", "r"));
+	stdout = sure(open_memstream(&outcome.out.bytes, &outcome.out.length));
+	stderr = sure(open_memstream(&outcome.err.bytes, &outcome.err.length));
+	outcome.code = command(&options, &op);
+	fclose(stdin);
+	fclose(stdout);
+	fclose(stderr);
+	stdin = real_stdin;
+	stdout = real_stdout;
+	stderr = real_stderr;
+	return outcome;
+}
+
+/* One line, which a terminal shows as it is. */
+static void check_line(const struct text *err)
+{
+	const char *at = err->bytes, *end = at + err->length - 1;
+
+	PROPERTY(err->length > 1 && *end == '\n', "no error line: %s", at);
+	while (at < end) {
+		size_t size = printable(at);
+
+		PROPERTY(size && size <= (size_t)(end - at), "an error line with byte %#x",
+			 (unsigned char)*at);
+		at += size;
+	}
+	PROPERTY(!strncmp(err->bytes, "edgectl: ", 9), "error: %s", err->bytes);
+}
+
+static void check_refusal(const struct outcome *outcome)
+{
+	unsigned int line;
+
+	PROPERTY(outcome->code == EXIT_REFUSED, "exit code %d", outcome->code);
+	PROPERTY(!outcome->out.length, "a refusal on standard output: %s", outcome->out.bytes);
+	check_line(&outcome->err);
+	PROPERTY(sscanf(outcome->err.bytes, "edgectl: -:%u: ", &line) == 1 && line,
+		 "no place: %s", outcome->err.bytes);
+}
+
+/* Whether it was loaded. */
+static bool load(struct text file, bool quiet)
+{
+	struct outcome loaded;
+
+	kernel_reset();
+	loaded = run(cmd_load, "-", quiet, file);
+	PROPERTY(!*kernel_refusal(), "the kernel refuses it: %s", loaded.err.bytes);
+	if (loaded.code) {
+		check_refusal(&loaded);
+	} else {
+		PROPERTY(!loaded.out.length, "load says: %s", loaded.out.bytes);
+		PROPERTY(!quiet || !loaded.err.length, "load --quiet warns: %s", loaded.err.bytes);
+	}
+	outcome_free(&loaded);
+	return !loaded.code;
+}
+
+static struct text save(void)
+{
+	struct outcome saved = run(cmd_save, NULL, false, (struct text){ 0 });
+
+	PROPERTY(!saved.code && saved.out.length && !saved.err.length, "save: %s", saved.err.bytes);
+	free(saved.err.bytes);
+	return saved.out;
+}
+
+/* The policy in force is what @want says, which is freed. */
+static void expect_saved(const char *when, struct text *want)
+{
+	struct text got = save();
+
+	PROPERTY(got.length == want->length && !memcmp(got.bytes, want->bytes, got.length),
+		 "%s, it saves\n%s\nnot\n%s", when, got.bytes, want->bytes);
+	free(got.bytes);
+}
+
+static struct text twice(struct text file)
+{
+	struct text both = { .length = file.length * 2 + 1 };
+
+	both.bytes = malloc(both.length);
+	if (!both.bytes)
+		abort();
+	memcpy(both.bytes, file.bytes, file.length);
+	both.bytes[file.length] = '\n';
+	memcpy(both.bytes + file.length + 1, file.bytes, file.length);
+	return both;
+}
+
+static void try_file(struct text file)
+{
+	bool strict = load(file, false);
+	struct text saved = { 0 }, both;
+
+	if (strict)
+		saved = save();
+	if (!load(file, true)) {
+		PROPERTY(!strict, "refused with --quiet only");
+		return;
+	}
+	if (strict)
+		expect_saved("loaded with --quiet", &saved);
+	else
+		saved = save();
+
+	both = twice(file);
+	PROPERTY(load(both, true), "refused when it says the same twice");
+	expect_saved("saying the same twice", &saved);
+	free(both.bytes);
+
+	PROPERTY(load(saved, false), "refused as it was saved:\n%s", saved.bytes);
+	expect_saved("loaded as it was saved", &saved);
+	free(saved.bytes);
+}
+
+/* ---- command lines ---- */
+
+#define WORDS_MAX	64
+
+/* The words as a line of a file, all in quotes. */
+static struct text quote(char *const argv[], int argc)
+{
+	struct text line = { 0 };
+	FILE *file = sure(open_memstream(&line.bytes, &line.length));
+	const char *at;
+	int i;
+
+	for (i = 0; i < argc; i++) {
+		putc('"', file);
+		for (at = argv[i]; *at; at++) {
+			if (*at == '"' || *at == '\\')
+				putc('\\', file);
+			putc(*at, file);
+		}
+		fputs("\" ", file);
+	}
+	fclose(file);
+	return line;
+}
+
+/* No word of a command that a file may hold can break a line, or the quotes. */
+static void expect_same_line(char *const argv[], int argc)
+{
+	struct text line = quote(argv, argc);
+	struct words words = { 0 };
+	struct op op = { 0 };
+	int i;
+
+	PROPERTY(!memchr(line.bytes, '\n', line.length), "a line break in a word: %s", line.bytes);
+	PROPERTY(parse_line(&op, line.bytes, line.length, &words), "quoted words: %s", op.error);
+	PROPERTY(words.count == argc, "%d words, not %d", words.count, argc);
+	for (i = 0; i < argc; i++)
+		PROPERTY(!strcmp(words.word[i], argv[i]), "word %d is %s, not %s", i,
+			 words.word[i], argv[i]);
+	free(words.word);
+	free(line.bytes);
+}
+
+static int parse_only(const struct options *options, struct op *op)
+{
+	(void)options;
+	return misuse("%s", op->text);
+}
+
+static void try_words(char *bytes, size_t length)
+{
+	char *argv[WORDS_MAX + 1] = { NULL };
+	const struct command *command;
+	struct outcome outcome;
+	struct op op = { 0 };
+	char *end = bytes + length;
+	int argc = 0;
+
+	for (; bytes < end && argc < WORDS_MAX; bytes += strlen(bytes) + 1)
+		argv[argc++] = bytes;
+	if (!argc)
+		return;
+	command = command_parse(&op, argc, argv);
+	if (command) {
+		PROPERTY(!op.error[0], "taken, but: %s", op.error);
+		if (command->stage)
+			expect_same_line(argv, argc);
+	} else {
+		outcome = run(parse_only, op.error, false, (struct text){ 0 });
+		check_line(&outcome.err);
+		outcome_free(&outcome);
+	}
+	op_free(&op);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct text text = { malloc(size + 1), size };
+
+	if (!text.bytes)
+		abort();
+	real_stdin = stdin;
+	real_stdout = stdout;
+	real_stderr = stderr;
+	memcpy(text.bytes, data, size);
+	text.bytes[size] = '\0';
+	if (size && !data[0])
+		try_words(text.bytes + 1, size - 1);
+	else
+		try_file(text);
+	free(text.bytes);
+	return 0;
+}
