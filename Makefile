@@ -12,7 +12,9 @@ DKMS_SOURCE := $(DESTDIR)/usr/src/nf-edge-$(VERSION)
 STOCK_HEADERS = $(lastword $(sort $(wildcard /usr/src/linux-headers-*-amd64)))
 KDIR_FOUND = $(if $(wildcard $(KDIR)),$(KDIR),$(if $(STOCK_HEADERS),$(STOCK_HEADERS),$(KDIR)))
 
-.PHONY: all module tools run check install uninstall clean clean-module help
+RUNGS := lint kunit debug kernels oracle faults fuzz
+
+.PHONY: all module tools run check $(RUNGS:%=check-%) install uninstall clean clean-module help
 
 all: module tools ## build the module and the tool
 
@@ -27,10 +29,15 @@ run: ## show the whole policy at work (SHELL_INSIDE=1: and stay at a prompt); in
 	$(MAKE) all
 	$(if $(MAKE_TERMOUT),NF_EDGE_COLOUR=1) tests/lib/appliance $(if $(SHELL_INSIDE),-i) examples/demo.py $(if $(SHELL_INSIDE),--shell)
 
-check: ## pass the tests; installs packages
+check: ## pass the tests, all of them; installs packages
 	tests/lib/install check
 	$(MAKE) all
 	tests/run
+
+$(RUNGS:%=check-%): ## one rung of them: lint, kunit, debug, kernels, oracle, faults or fuzz
+	tests/lib/install check
+	$(MAKE) tools
+	tests/run $(@:check-%=%)
 
 install: tools ## install module (by DKMS; KVER=: for that kernel) and tool under PREFIX; DESTDIR= builds nothing
 	install -d $(DKMS_SOURCE)
@@ -59,4 +66,5 @@ clean-objects:
 		-o -name Module.symvers -o -name modules.order \) -delete
 
 help: ## list the targets
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
+	@sed -n -e 's/^$$(RUNGS.*:\( ## \)/check-RUNG:\1/' -e 's/^\([A-Za-z-]*\):.*## \(.*\)/\1\t\2/p' \
+		$(MAKEFILE_LIST) | expand -t 12

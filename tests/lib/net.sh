@@ -127,14 +127,14 @@ cable() {
 	ip -n "$3" link set "$4" up
 }
 
-# Loads nf_edge as it was built in the tree, if it is not there.
+# Loads nf_edge from $NF_EDGE_KO, else as it was built in the tree, if it is not there.
 module() {
 	[ -d /sys/module/nf_edge ] && return
-	local depends
-	depends=$(modinfo -F depends "$tree/nf_edge.ko") || return
+	local ko=${NF_EDGE_KO:-$tree/nf_edge.ko} depends
+	depends=$(modinfo -F depends "$ko") || return
 	# shellcheck disable=SC2086 # a list of words
 	[ -z "$depends" ] || modprobe -a ${depends//,/ } || return
-	insmod "$tree/nf_edge.ko"
+	insmod "$ko"
 }
 
 # The appliance's policy.

@@ -81,10 +81,11 @@ def ip(lines, namespace=None):
 def load_module():
     if os.path.isdir("/sys/module/nf_edge"):
         return
-    ko = os.path.join(TREE, "nf_edge.ko")
+    ko = os.environ.get("NF_EDGE_KO") or os.path.join(TREE, "nf_edge.ko")
     depends = subprocess.run(["modinfo", "-F", "depends", ko], capture_output=True, text=True,
                              check=True).stdout.strip()
-    subprocess.run(["modprobe", "-a"] + depends.split(","), check=True)
+    if depends:
+        subprocess.run(["modprobe", "-a"] + depends.split(","), check=True)
     subprocess.run(["insmod", ko], check=True)
 
 
