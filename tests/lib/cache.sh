@@ -6,12 +6,13 @@
 
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/nf_edge
 
-# What a directory holds: the bytes of its own files, names and sizes of all below.
+# What a directory holds: the bytes of its own files, names and sizes of all below, but for
+# what Python leaves beside the programs that it runs.
 inventory() {
 	(
 		cd "$1" || exit
 		find . -maxdepth 1 -type f ! -name complete -print0 | sort -z | xargs -0 -r sha256sum
-		find . -mindepth 2 -type f -printf '%P %s\n' | sort | sha256sum
+		find . -mindepth 2 -type f ! -path '*/__pycache__/*' -printf '%P %s\n' | sort | sha256sum
 	)
 }
 
