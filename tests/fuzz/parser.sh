@@ -16,6 +16,7 @@ cd "$(dirname "$0")/../.." || exit
 runs=${NF_EDGE_FUZZ_PARSER_RUNS:-300000}
 seed=${NF_EDGE_SEED:-$((RANDOM << 15 | RANDOM))}
 here=tests/fuzz/parser
+edgectl=(timeout 20 tools/edgectl/edgectl)	# a hang is a failure
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 
@@ -30,9 +31,8 @@ printf 'mode audit\n#%0262143d' 0 >"$scratch/lines/no-line-of-262144"
 
 for file in "$here"/corpus/* "$scratch"/lines/*; do
 	case $(basename "$file") in
-	yes-*) check "$(basename "$file") is taken" tools/edgectl/edgectl check "$file" ;;
-	no-*) refuse "$(basename "$file") is refused" 1 '^edgectl: .*:[0-9]+: ' \
-		tools/edgectl/edgectl check "$file" ;;
+	yes-*) check "$(basename "$file") is taken" "${edgectl[@]}" check "$file" ;;
+	no-*) refuse "$(basename "$file") is refused" 1 '^edgectl: .*:[0-9]+: ' "${edgectl[@]}" check "$file" ;;
 	esac
 done
 

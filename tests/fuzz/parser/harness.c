@@ -12,9 +12,12 @@
  * Bytes that begin with NUL are a command line, its words separated by NUL; all
  * others are a policy file.
  */
+#include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <wchar.h>
+#include <wctype.h>
 
 #include "edgectl.h"
 #include "kernel.h"
@@ -30,6 +33,7 @@ struct outcome {
 	struct text err;
 };
 
+int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* The sanitisers' and libFuzzer's own. */
@@ -78,17 +82,19 @@ static struct outcome run(command_fn command, const char *word, bool quiet, stru
 	return outcome;
 }
 
-/* One line, which a terminal shows as it is. */
+/* One line, which a terminal shows as it is. The C library knows UTF-8 on its own. */
 static void check_line(const struct text *err)
 {
 	const char *at = err->bytes, *end = at + err->length - 1;
+	mbstate_t state = { 0 };
+	wchar_t wide;
 
 	PROPERTY(err->length > 1 && *end == '\n', "no error line: %s", at);
 	while (at < end) {
-		size_t size = printable(at);
+		size_t size = mbrtowc(&wide, at, end - at, &state);
 
-		PROPERTY(size && size <= (size_t)(end - at), "an error line with byte %#x",
-			 (unsigned char)*at);
+		PROPERTY(size && size <= (size_t)(end - at) && !iswcntrl(wide),
+			 "an error line with byte %#x", (unsigned char)*at);
 		at += size;
 	}
 	PROPERTY(!strncmp(err->bytes, "edgectl: ", 9), "error: %s", err->bytes);
@@ -256,15 +262,24 @@ static void try_words(char *bytes, size_t length)
 	op_free(&op);
 }
 
+int LLVMFuzzerInitialize(int *argc, char ***argv)
+{
+	(void)argc;
+	(void)argv;
+	if (!setlocale(LC_CTYPE, "C.UTF-8"))
+		abort();
+	real_stdin = stdin;
+	real_stdout = stdout;
+	real_stderr = stderr;
+	return 0;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct text text = { malloc(size + 1), size };
 
 	if (!text.bytes)
 		abort();
-	real_stdin = stdin;
-	real_stdout = stdout;
-	real_stderr = stderr;
 	memcpy(text.bytes, data, size);
 	text.bytes[size] = '\0';
 	if (size && !data[0])
