@@ -16,11 +16,23 @@
 #include "config.h"
 #include "events.h"
 
+#define REFUSE(extack, attr, err, sentence) ({		\
+	NL_SET_ERR_MSG_ATTR(extack, attr, sentence);	\
+	err;						\
+})
+
 /* Policies: one a command, all over one attribute space. */
+
+static int check_address(const struct nlattr *attr, struct netlink_ext_ack *extack)
+{
+	if (nla_len(attr) == sizeof(struct in_addr) || nla_len(attr) == sizeof(struct in6_addr))
+		return 0;
+	return REFUSE(extack, attr, -EINVAL, "an address has 4 or 16 bytes");
+}
 
 #define U32_BELOW(count) NLA_POLICY_MAX(NLA_U32, (count) - 1)
 #define PORT NLA_POLICY_FULL_RANGE(NLA_U32, &port_range)
-#define ADDRESS { .type = NLA_BINARY, .len = sizeof(struct in6_addr) }
+#define ADDRESS NLA_POLICY_VALIDATE_FN(NLA_BINARY, check_address, sizeof(struct in6_addr))
 #define DEVICE { .type = NLA_NUL_STRING, .len = IFNAMSIZ - 1 }
 #define NAME { .type = NLA_NUL_STRING, .len = NF_EDGE_NAME_MAX }
 #define GROUPS NLA_POLICY_MASK(NLA_U32, NF_EDGE_GROUP_MASK)
@@ -110,27 +122,13 @@ static const struct nla_policy commit_policy[] = {
 
 /* Parsing. Each answers 0, or an errno with the sentence and the attribute set. */
 
-#define REFUSE(extack, attr, err, sentence) ({		\
-	NL_SET_ERR_MSG_ATTR(extack, attr, sentence);	\
-	err;						\
-})
-
 static int parse_address(const struct nlattr *attr, u8 *nfproto, union nf_inet_addr *addr,
 			 struct netlink_ext_ack *extack)
 {
 	memset(addr, 0, sizeof(*addr));
 	if (!attr)
 		return REFUSE(extack, NULL, -EINVAL, "an address is missing");
-	switch (nla_len(attr)) {
-	case sizeof(struct in_addr):
-		*nfproto = NFPROTO_IPV4;
-		break;
-	case sizeof(struct in6_addr):
-		*nfproto = NFPROTO_IPV6;
-		break;
-	default:
-		return REFUSE(extack, attr, -EINVAL, "an address has 4 or 16 bytes");
-	}
+	*nfproto = nla_len(attr) == sizeof(struct in_addr) ? NFPROTO_IPV4 : NFPROTO_IPV6;
 	memcpy(addr, nla_data(attr), nla_len(attr));
 	return 0;
 }

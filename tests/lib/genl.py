@@ -237,7 +237,7 @@ class Genl:
         """The path of the attribute that begins at an offset of the request."""
         at = 20
         for type_, payload in attrs(request[20:]):
-            attribute = self.spec.by_value[set_].get(type_)
+            attribute = self.spec.by_value[set_].get(type_) or self.spec.by_value["edge"].get(type_)
             name = attribute.name if attribute else str(type_)
             if at == offset:
                 return name

@@ -1,0 +1,46 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-only
+"""Single requests that tests/fuzz/netlink.py, or a look at the policies, found answered badly."""
+
+import os
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "../lib"))
+import rig  # noqa: E402
+from genl import DUMP, Genl, Refused, Spec  # noqa: E402
+from tap import Tap  # noqa: E402
+
+ACCESS = {"role": "access", "address": "203.0.113.10"}
+PARTNER = {"address": "198.51.100.0", "prefix-len": 24}
+
+
+def refused(name, op, values, error, text, attribute):
+    """The request, encoded as no specification would have it, is refused so."""
+    op = spec.ops[op]
+    payload = spec.pack("edge", values)
+    before = genl.do("status-get")["generation"]
+    try:
+        list(genl.ask(op, payload, DUMP if op.kind == "dump" else 0))
+        answer = None
+    except Refused as refusal:
+        answer = refusal.error, refusal.text, refusal.attribute
+    tap.check(name, answer == (error, text, attribute)
+              and genl.do("status-get")["generation"] == before, answer)
+
+
+rig.load_module()
+spec, tap = Spec(), Tap()
+genl = Genl(spec)
+genl.do("interface-add", {**ACCESS, "dev": "ext0"})
+genl.do("partner-add", {"entry": [{**PARTNER, "groups": ["pic"], "name": "skype"}]})
+
+# Linux 6.1 loses what a listing's beginning has to say: the policy has to say it.
+for length in (0, 3, 5, 15):
+    refused(f"a listing of what covers an address of {length} bytes", "partner-get",
+            {"address": bytes(length)}, "EINVAL", "an address has 4 or 16 bytes", "address")
+# Both were taken, and the last attribute was not looked at.
+refused("an Edge address goes, with a device", "interface-del", {**ACCESS, "dev": "int0"},
+        "EINVAL", "Unsupported attribute", "dev")
+refused("a partner goes, with a name", "partner-del", {"entry": {**PARTNER, "name": "lync"}},
+        "EINVAL", "Unknown attribute type", "entry.name")
+tap.done()
