@@ -107,7 +107,8 @@
 
 enum nf_edge_mode { NF_EDGE_MODES(NF_EDGE_ENUMERATOR_MODE) NF_EDGE_MODE_COUNT };
 enum nf_edge_unlisted { NF_EDGE_UNLISTEDS(NF_EDGE_ENUMERATOR_UNLISTED) NF_EDGE_UNLISTED_COUNT };
-enum nf_edge_rtp_match { NF_EDGE_RTP_MATCHES(NF_EDGE_ENUMERATOR_RTP_MATCH) NF_EDGE_RTP_MATCH_COUNT };
+enum nf_edge_rtp_match { NF_EDGE_RTP_MATCHES(NF_EDGE_ENUMERATOR_RTP_MATCH)
+			 NF_EDGE_RTP_MATCH_COUNT };
 enum nf_edge_role { NF_EDGE_ROLES(NF_EDGE_ENUMERATOR_ROLE) NF_EDGE_ROLE_COUNT };
 enum nf_edge_group { NF_EDGE_GROUPS(NF_EDGE_ENUMERATOR_GROUP) NF_EDGE_GROUP_COUNT };
 enum nf_edge_row { NF_EDGE_ROWS(NF_EDGE_ENUMERATOR_ROW) NF_EDGE_ROW_COUNT };
@@ -164,7 +165,9 @@ enum nf_edge_verdict { NF_EDGE_VERDICTS(NF_EDGE_ENUMERATOR_VERDICT) NF_EDGE_VERD
  *	is not repeated.
  */
 enum nf_edge_cmd {
+	/* private: */
 	NF_EDGE_CMD_UNSPEC,
+	/* public: */
 	NF_EDGE_CMD_STATUS_GET,
 	NF_EDGE_CMD_STATUS_SET,
 	NF_EDGE_CMD_INTERFACE_GET,
@@ -184,6 +187,7 @@ enum nf_edge_cmd {
 	NF_EDGE_CMD_COMMIT,
 	NF_EDGE_CMD_ABORT,
 	NF_EDGE_CMD_CONFIG_NTF,
+	/* private: */
 	__NF_EDGE_CMD_MAX
 };
 
@@ -231,7 +235,9 @@ enum nf_edge_cmd {
  * @NF_EDGE_A_ENTRIES: u32, number of ENTRY
  */
 enum nf_edge_attr {
+	/* private: */
 	NF_EDGE_A_UNSPEC,
+	/* public: */
 	NF_EDGE_A_PAD,
 	NF_EDGE_A_VERSION,
 	NF_EDGE_A_MODE,
@@ -270,8 +276,10 @@ enum nf_edge_attr {
 	NF_EDGE_A_TOLERANT,
 	NF_EDGE_A_COMMAND,
 	NF_EDGE_A_ENTRIES,
+	/* private: */
 	__NF_EDGE_A_MAX
 };
+
 #define NF_EDGE_A_MAX (__NF_EDGE_A_MAX - 1)
 
 #endif /* _UAPI_NF_EDGE_H */
