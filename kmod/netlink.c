@@ -651,7 +651,7 @@ static int partner_flush(struct sk_buff *skb, struct genl_info *info)
 		return -ENOMEM;
 	}
 	if (policy->partners->count)
-		policy->partners = empty;	/* the copy's; the table in force lives on until then */
+		policy->partners = empty;	/* the copy's; the one in force lives on */
 	else
 		edge_prefix_table_free(empty);
 	return edit_end(info, policy, 0);
