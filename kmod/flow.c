@@ -43,6 +43,7 @@ bool edge_flow_read_network(const struct sk_buff *skb, const struct nf_hook_stat
 
 	flow->in = state->in ? state->in->name : NULL;
 	flow->out = out ? out->name : NULL;
+	flow->forwarded = state->hook == NF_INET_FORWARD;
 	flow->family = state->pf;
 	if (state->pf == NFPROTO_IPV4) {
 		flow->src.ip = ip_hdr(skb)->saddr;
@@ -184,8 +185,11 @@ static u8 icmp_kind(u8 type)
 	}
 }
 
-/* The hop limits prove the link: RFC 4861 sections 6.1 and 7.1, RFC 3810 section 5. */
-static u8 icmpv6_kind(u8 type, u8 hop_limit)
+/*
+ * The hop limits prove the link: RFC 4861 sections 6.1 and 7.1, RFC 3810 section 5.
+ * What entered with 255 has 254 when it is forwarded by routing, and 255 by a bridge.
+ */
+static u8 icmpv6_kind(u8 type, u8 hop_limit, bool forwarded)
 {
 	switch (type) {
 	case ICMPV6_DEST_UNREACH:
@@ -197,7 +201,7 @@ static u8 icmpv6_kind(u8 type, u8 hop_limit)
 	case NDISC_ROUTER_ADVERTISEMENT:
 	case NDISC_NEIGHBOUR_SOLICITATION:
 	case NDISC_NEIGHBOUR_ADVERTISEMENT:
-		return hop_limit == 255 ? EDGE_KIND_NEVER : EDGE_KIND_OTHER;
+		return hop_limit >= 255 - forwarded ? EDGE_KIND_NEVER : EDGE_KIND_OTHER;
 	case ICMPV6_MGM_QUERY:
 	case ICMPV6_MGM_REPORT:
 	case ICMPV6_MGM_REDUCTION:
@@ -217,7 +221,8 @@ static bool read_icmp(const struct sk_buff *skb, u32 at, struct edge_flow *flow)
 	if (!icmp)
 		return false;
 	flow->kind = flow->family == NFPROTO_IPV4 ?
-		     icmp_kind(icmp->type) : icmpv6_kind(icmp->type, ipv6_hdr(skb)->hop_limit);
+		     icmp_kind(icmp->type) :
+		     icmpv6_kind(icmp->type, ipv6_hdr(skb)->hop_limit, flow->forwarded);
 	return true;
 }
 
