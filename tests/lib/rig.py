@@ -135,6 +135,7 @@ class Rig(Tap):
                    "net.ipv6.conf.default.accept_dad=0", "net.ipv4.conf.all.accept_source_route=1",
                    "net.ipv6.conf.all.accept_ra=0", "net.ipv4.conf.all.send_redirects=0",
                    "net.ipv4.conf.default.rp_filter=0", "net.ipv4.conf.all.rp_filter=0"]
+        sysctls += [f"net.ipv4.conf.{device}.send_redirects=0" for device in PATHS.values()]
         self.run("sysctl", "-qw", *sysctls)
         lines = ["link set lo up"]
         for path, device in PATHS.items():
