@@ -20,10 +20,13 @@ class Tap:
                     print(f"# {line}")
         sys.stdout.flush()
 
-    def equal(self, name, **texts):
-        """Two texts, or lists of lines, say the same; they are called by their keywords."""
-        (one, first), (other, second) = texts.items()
-        self.check(name, first == second and first, f"{one}: {first}", f"{other}: {second}")
+    def equal(self, name, **lists):
+        """Two lists, called by their keywords, hold the same, and something."""
+        (one, first), (other, second) = lists.items()
+        self.check(name, first == second and first,
+                   *[f"{one} only: {item}" for item in first if item not in second],
+                   *[f"{other} only: {item}" for item in second if item not in first],
+                   f"{one}: {first}", f"{other}: {second}")
 
     def skip(self, name, reason):
         self.count += 1
