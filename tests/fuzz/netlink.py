@@ -565,6 +565,16 @@ class Front:
                 for _, _, _, payload in self.worker.receiver.take(self.listener.socket)]
 
 
+def difference(before, after):
+    """What is in one audit and not in the other, in words."""
+    words = [f"{key} {value} -> {after[0][key]}" for key, value in before[0].items()
+             if value != after[0][key]]
+    for one, other, sign in ((before, after, "-"), (after, before, "+")):
+        words += [sign + each.hex() for have, lack in zip(one[1:], other[1:]) for each in have
+                  if each not in lack]
+    return ", ".join(words) or "another order"
+
+
 class Worker:
     """Sends its share."""
 
@@ -615,8 +625,7 @@ class Worker:
         front = self.home
         now = front.audit()
         if now != front.known:
-            differences = [f"{a} -> {b}" for a, b in zip(front.known, now) if a != b]
-            self.failures.tell(kind, f"{what}: {differences}", *requests)
+            self.failures.tell(kind, f"{what}: {difference(front.known, now)}", *requests)
             front.known = now
         told = [command for command in front.heard()
                 if command != self.spec.ops["stats-reset"].value]
@@ -709,7 +718,7 @@ class Worker:
             front.known = front.audit()
             twins.append([{**front.known[0], "generation": 0}] + front.known[1:])
             self.failures.check(AGREES, len(front.heard()) == 1, "a commit was not told once")
-        self.failures.check(VANISHES, twins[0] == twins[1], f"twins differ: {twins}")
+        self.failures.check(VANISHES, twins[0] == twins[1], f"twins: {difference(*twins)}")
 
     def list_long(self):
         """Listings of many partners, into which changes fall, and which nobody reads to the end."""
@@ -719,21 +728,20 @@ class Worker:
         front.auditor.do("partner-add", {"entry": entries, "tolerant": True})
         front.agree(self.failures.check)
         before = front.status()
-        place = rng.randrange(len(front.clients))
-        sock = front.clients[place].socket
-        sock.send(HEADER.pack(20, front.auditor.family, REQUEST | DUMP, 7, 0,
-                              spec.ops["partner-get"].value, 1, 0))
-        sock.recv(1 << 17)
-        if rng.random() < .5:
-            front.renew(place)
-        else:
-            front.auditor.do("partner-del", {"entry": [{name: entries[0][name] for name in
-                                                        ("address", "prefix-len")}]})
-            rest = list(self.receiver.take(sock))
-            self.failures.check(INTERRUPTED, rest and any(flags & DUMP_INTR for _, flags, _, _ in rest),
-                                f"{len(rest)} messages, none with NLM_F_DUMP_INTR")
-            self.failures.check(INTERRUPTED, front.status()["generation"] != before["generation"],
-                                "the change did not fall")
+        left, read = rng.sample(range(len(front.clients)), 2)
+        for place in (left, read):
+            sock = front.clients[place].socket
+            sock.send(HEADER.pack(20, front.auditor.family, REQUEST | DUMP, 7, 0,
+                                  spec.ops["partner-get"].value, 1, 0))
+            sock.recv(1 << 17)
+        front.renew(left)
+        front.auditor.do("partner-del", {"entry": [{name: entries[0][name] for name in
+                                                    ("address", "prefix-len")}]})
+        rest = list(self.receiver.take(front.clients[read].socket))
+        self.failures.check(INTERRUPTED, any(flags & DUMP_INTR for _, flags, _, _ in rest),
+                            f"{len(rest)} messages, none with NLM_F_DUMP_INTR")
+        self.failures.check(INTERRUPTED, front.status()["generation"] != before["generation"],
+                            "the change did not fall")
         front.auditor.do("partner-flush")
         front.known = front.audit()
         front.heard()
@@ -742,6 +750,8 @@ class Worker:
     def run(self):
         steps = {self.spoil: 55, self.roam: 70, self.trespass: 4, self.fight: 30, self.transact: 4,
                  self.list_long: .2}
+        for step in steps:
+            step()
         while self.sent < self.share:
             self.rng.choices(list(steps), steps.values())[0]()
             if self.rng.random() < .02:
