@@ -276,12 +276,19 @@ static bool renames(const struct edge_prefix_node *node, const struct edge_prefi
 	return entry->name && (!node->name || strcmp(node->name, entry->name));
 }
 
-/* Checks one entry and reserves all that it needs. */
+/* What an entry changed before its list is put in force. */
+struct prepared {
+	char *old_name;
+	bool renamed;
+};
+
+/* Checks one entry and does all of it that readers do not see. */
 static int prepare_add(struct edge_prefixes *table, const struct edge_prefix *entry,
-		       char **name, bool tolerant, u32 *fresh)
+		       struct prepared *prepared, bool tolerant, u32 *fresh)
 {
 	struct edge_prefix_node *node = ensure(table, entry);
 	bool rename;
+	char *name;
 
 	if (!node)
 		return -ENOMEM;
@@ -292,25 +299,40 @@ static int prepare_add(struct edge_prefixes *table, const struct edge_prefix *en
 		++*fresh;
 	node->pending |= entry->groups;	/* before what may fail: forget() looks for it */
 	if (rename) {
-		*name = kstrdup(entry->name, GFP_KERNEL_ACCOUNT);
-		if (!*name)
+		name = kstrdup(entry->name, GFP_KERNEL_ACCOUNT);
+		if (!name)
 			return -ENOMEM;
+		*prepared = (struct prepared){ .old_name = node->name, .renamed = true };
+		node->name = name;	/* only lock holders look at names */
 	}
 	return 1;
 }
 
-static void finish_add(struct edge_prefixes *table, const struct edge_prefix *entry, char *name)
+static void finish_add(struct edge_prefixes *table, const struct edge_prefix *entry,
+		       const struct prepared *prepared)
 {
 	struct edge_prefix_node *node = find(table, entry);
 
-	if (name) {
-		kfree(node->name);
-		node->name = name;
-	}
+	kfree(prepared->old_name);
 	if (!node->groups)
 		table->count++;
 	node->pending = 0;
 	WRITE_ONCE(node->groups, node->groups | entry->groups);
+}
+
+/* Names go back in the reverse order: a list may rename one prefix twice. */
+static void undo_names(struct edge_prefixes *table, const struct edge_prefix *list, u32 n,
+		       const struct prepared *prepared)
+{
+	while (n--) {
+		struct edge_prefix_node *node;
+
+		if (!prepared[n].renamed)
+			continue;
+		node = find(table, &list[n]);
+		kfree(node->name);
+		node->name = prepared[n].old_name;
+	}
 }
 
 static void forget(struct edge_prefixes *table, const struct edge_prefix *list, u32 n)
@@ -330,17 +352,17 @@ static void forget(struct edge_prefixes *table, const struct edge_prefix *list, 
 int edge_prefix_add(struct edge_prefixes *table, const struct edge_prefix *list, u32 n,
 		    u32 limit, bool tolerant, u32 *bad)
 {
-	char **names = kvcalloc(n, sizeof(*names), GFP_KERNEL_ACCOUNT);
+	struct prepared *prepared = kvcalloc(n, sizeof(*prepared), GFP_KERNEL_ACCOUNT);
 	u32 changed = 0, fresh = 0, i;
 	int err;
 
 	*bad = 0;
-	if (!names)
+	if (!prepared)
 		return -ENOMEM;
 
 	for (i = 0; i < n; i++) {
 		*bad = i;
-		err = prepare_add(table, &list[i], &names[i], tolerant, &fresh);
+		err = prepare_add(table, &list[i], &prepared[i], tolerant, &fresh);
 		if (err < 0)
 			goto undo;
 		changed += err;
@@ -350,14 +372,13 @@ int edge_prefix_add(struct edge_prefixes *table, const struct edge_prefix *list,
 		}
 	}
 	for (i = 0; i < n; i++)
-		finish_add(table, &list[i], names[i]);
-	kvfree(names);
+		finish_add(table, &list[i], &prepared[i]);
+	kvfree(prepared);
 	return changed;
 
 undo:
-	for (i = 0; i <= *bad; i++)
-		kfree(names[i]);
-	kvfree(names);
+	undo_names(table, list, *bad + 1, prepared);
+	kvfree(prepared);
 	forget(table, list, *bad + 1);
 	return err;
 }
@@ -379,8 +400,10 @@ int edge_prefix_del(struct edge_prefixes *table, const struct edge_prefix *list,
 			err = tolerant ? 0 : -ENOENT;
 		else if (leaves & ~left)
 			err = tolerant ? 0 : -ESRCH;
-		if (left && !err)
-			node->pending |= leaves & left;
+		if (err || !(leaves & left))
+			continue;
+		node->pending |= leaves & left;
+		changed++;
 	}
 	if (err) {
 		forget(table, list, i);
@@ -391,7 +414,6 @@ int edge_prefix_del(struct edge_prefixes *table, const struct edge_prefix *list,
 		node = find(table, &list[i]);
 		if (!node || !node->pending)
 			continue;
-		changed++;
 		WRITE_ONCE(node->groups, node->groups & ~node->pending);
 		node->pending = 0;
 		if (node->groups)
