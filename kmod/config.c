@@ -180,10 +180,12 @@ void edge_config_discard(struct edge_net *edge, u32 portid, struct edge_policy *
 static bool is_same(const struct edge_policy *a, const struct edge_policy *b)
 {
 	const size_t from = offsetof(struct edge_policy, partners);
+	const size_t to = offsetof(struct edge_policy, interfaces);	/* sizeof may be more */
 
 	return a->interface_count == b->interface_count &&
-	       !memcmp((const u8 *)a + from, (const u8 *)b + from,
-		       struct_size(a, interfaces, a->interface_count) - from);
+	       !memcmp((const u8 *)a + from, (const u8 *)b + from, to - from) &&
+	       !memcmp(a->interfaces, b->interfaces,
+		       flex_array_size(a, interfaces, a->interface_count));
 }
 
 int edge_config_apply(struct edge_net *edge, u32 portid, struct edge_policy *policy,
