@@ -1,0 +1,895 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * KUnit tests of the partner table, most of all against a deliberately dumb twin:
+ * a sorted array, searched from end to end, which is told the same in the same order.
+ */
+#include <kunit/test.h>
+#include <linux/inet.h>
+#include <linux/mm.h>
+#include <linux/moduleparam.h>
+#include <linux/prandom.h>
+#include <linux/random.h>
+#include <linux/rcupdate.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+
+#include "edge.h"
+#include "prefix.h"
+
+/* tests/kunit/run sets these on the kernel's command line. */
+static unsigned long long seed;
+module_param_named(kunit_seed, seed, ullong, 0);
+MODULE_PARM_DESC(kunit_seed, "Seed of the random tests (0: a random one)");
+
+static unsigned int operations = 100000;
+module_param_named(kunit_operations, operations, uint, 0);
+MODULE_PARM_DESC(kunit_operations, "Number of changes that a random test makes");
+
+#define FEDERATION	BIT(NF_EDGE_GROUP_FEDERATION)
+#define PIC		BIT(NF_EDGE_GROUP_PIC)
+#define XMPP		BIT(NF_EDGE_GROUP_XMPP)
+#define ROOM		1000
+
+static u8 family_bits(u8 family)
+{
+	return family == NFPROTO_IPV4 ? 32 : 128;
+}
+
+/* Prefixes as people write them: "198.51.100.0/24". */
+
+static struct edge_prefix parsed(struct kunit *test, const char *text, u8 groups, const char *name)
+{
+	struct edge_prefix prefix = { .groups = groups, .name = name };
+	const char *slash = strchrnul(text, '/');
+	int length = slash - text;
+
+	if (in4_pton(text, length, (u8 *)&prefix.addr, -1, NULL))
+		prefix.family = NFPROTO_IPV4;
+	else if (in6_pton(text, length, (u8 *)&prefix.addr, -1, NULL))
+		prefix.family = NFPROTO_IPV6;
+	KUNIT_ASSERT_NE_MSG(test, prefix.family, 0, "%s", text);
+	prefix.bits = family_bits(prefix.family);
+	if (*slash)
+		KUNIT_ASSERT_EQ_MSG(test, kstrtou8(slash + 1, 10, &prefix.bits), 0, "%s", text);
+	return prefix;
+}
+
+struct words {
+	char text[80];
+};
+
+static struct words words_of(const struct edge_prefix *prefix)
+{
+	struct words words;
+
+	if (prefix->family == NFPROTO_IPV4)
+		scnprintf(words.text, sizeof(words.text), "%pI4/%u groups %x name %s",
+			  &prefix->addr, prefix->bits, prefix->groups, prefix->name ?: "-");
+	else
+		scnprintf(words.text, sizeof(words.text), "%pI6c/%u groups %x name %s",
+			  &prefix->addr, prefix->bits, prefix->groups, prefix->name ?: "-");
+	return words;
+}
+
+static void free_table(void *table)
+{
+	edge_prefix_table_free(table);
+}
+
+static struct edge_prefixes *new_table(struct kunit *test)
+{
+	struct edge_prefixes *table = edge_prefix_table_new();
+
+	KUNIT_ASSERT_NOT_NULL(test, table);
+	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, free_table, table), 0);
+	return table;
+}
+
+static int add(struct kunit *test, struct edge_prefixes *table, const char *text, u8 groups,
+	       const char *name)
+{
+	const struct edge_prefix prefix = parsed(test, text, groups, name);
+	u32 bad;
+
+	return edge_prefix_add(table, &prefix, 1, ROOM, false, &bad);
+}
+
+static int del(struct kunit *test, struct edge_prefixes *table, const char *text, u8 groups)
+{
+	const struct edge_prefix prefix = parsed(test, text, groups, NULL);
+	u32 bad;
+
+	return edge_prefix_del(table, &prefix, 1, false, &bad);
+}
+
+static u8 look_up(const struct edge_prefixes *table, u8 family, const union nf_inet_addr *addr)
+{
+	u8 groups;
+
+	rcu_read_lock();
+	groups = edge_prefix_lookup(table, family, addr);
+	rcu_read_unlock();
+	return groups;
+}
+
+static u8 groups_of(struct kunit *test, const struct edge_prefixes *table, const char *text)
+{
+	const struct edge_prefix at = parsed(test, text, 0, NULL);
+
+	return look_up(table, at.family, &at.addr);
+}
+
+/* The whole table, a line a prefix. */
+static void expect_listing(struct kunit *test, const struct edge_prefixes *table, const char *want)
+{
+	struct edge_prefix prefix = { .family = NFPROTO_UNSPEC };
+	const size_t size = 2048;
+	char *got = kunit_kzalloc(test, size, GFP_KERNEL);
+	size_t used = 0;
+
+	KUNIT_ASSERT_NOT_NULL(test, got);
+	while (edge_prefix_next(table, &prefix)) {
+		const struct words words = words_of(&prefix);
+
+		used += scnprintf(got + used, size - used, "%s\n", words.text);
+	}
+	KUNIT_EXPECT_STREQ(test, got, want);
+}
+
+/*
+ * How the trie stands: the head of struct edge_prefix_node, which is prefix.c's own.
+ * Scaffolding that holds nothing together would be memory lost, and no look-up tells.
+ */
+struct shape {
+	struct shape __rcu *child[2];
+};
+
+struct census {
+	u32 nodes;
+	u32 forks;	/* nodes with two children: no other may be without groups */
+};
+
+static struct census census_of(const struct edge_prefixes *table, int family)
+{
+	const struct shape *node = (const void *)rcu_dereference_raw(table->root[family]);
+	const struct shape *waiting[128];
+	struct census census = {};
+	int n = 0;
+
+	while (node || n) {
+		const struct shape *left, *right;
+
+		if (!node)
+			node = waiting[--n];
+		left = rcu_dereference_raw(node->child[0]);
+		right = rcu_dereference_raw(node->child[1]);
+		census.nodes++;
+		census.forks += left && right;
+		if (left && right)
+			waiting[n++] = right;
+		node = left ?: right;
+	}
+	return census;
+}
+
+static void prefix_empty_table_has_nothing(struct kunit *test)
+{
+	struct edge_prefixes *table = new_table(test);
+
+	KUNIT_EXPECT_EQ(test, table->count, 0);
+	KUNIT_EXPECT_EQ(test, groups_of(test, table, "198.51.100.7"), 0);
+	KUNIT_EXPECT_EQ(test, groups_of(test, table, "2001:db8::7"), 0);
+	KUNIT_EXPECT_EQ(test, del(test, table, "0.0.0.0/0", 0), -ENOENT);
+	KUNIT_EXPECT_EQ(test, edge_prefix_flush(table, NF_EDGE_GROUP_MASK), 0);
+	expect_listing(test, table, "");
+	edge_prefix_table_free(NULL);
+}
+
+static void prefix_nested_prefixes_unite_their_groups(struct kunit *test)
+{
+	struct edge_prefixes *table = new_table(test);
+
+	KUNIT_EXPECT_EQ(test, add(test, table, "198.51.100.0/24", FEDERATION, NULL), 1);
+	KUNIT_EXPECT_EQ(test, add(test, table, "198.51.100.128/25", PIC, NULL), 1);
+	KUNIT_EXPECT_EQ(test, add(test, table, "198.51.100.255", XMPP, NULL), 1);
+	KUNIT_EXPECT_EQ(test, table->count, 3);
+
+	KUNIT_EXPECT_EQ(test, groups_of(test, table, "198.51.99.255"), 0);
+	KUNIT_EXPECT_EQ(test, groups_of(test, table, "198.51.100.0"), FEDERATION);
+	KUNIT_EXPECT_EQ(test, groups_of(test, table, "198.51.100.127"), FEDERATION);
+	KUNIT_EXPECT_EQ(test, groups_of(test, table, "198.51.100.128"), FEDERATION | PIC);
+	KUNIT_EXPECT_EQ(test, groups_of(test, table, "198.51.100.254"), FEDERATION | PIC);
+	KUNIT_EXPECT_EQ(test, groups_of(test, table, "198.51.100.255"), FEDERATION | PIC | XMPP);
+	KUNIT_EXPECT_EQ(test, groups_of(test, table, "198.51.101.0"), 0);
+
+	KUNIT_EXPECT_EQ(test, del(test, table, "198.51.100.128/25", 0), 1);
+	KUNIT_EXPECT_EQ(test, groups_of(test, table, "198.51.100.200"), FEDERATION);
+	KUNIT_EXPECT_EQ(test, groups_of(test, table, "198.51.100.255"), FEDERATION | XMPP);
+}
+
+static void prefix_families_do_not_mix(struct kunit *test)
+{
+	struct edge_prefixes *table = new_table(test);
+
+	/* the same leading bytes; and a partner may be everybody */
+	KUNIT_EXPECT_EQ(test, add(test, table, "32.1.13.184", FEDERATION, NULL), 1);
+	KUNIT_EXPECT_EQ(test, groups_of(test, table, "2001:db8::"), 0);
+	KUNIT_EXPECT_EQ(test, add(test, table, "::/0", PIC, NULL), 1);
+	KUNIT_EXPECT_EQ(test, groups_of(test, table, "2001:db8::"), PIC);
+	KUNIT_EXPECT_EQ(test, groups_of(test, table, "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"),
+			PIC);
+	KUNIT_EXPECT_EQ(test, groups_of(test, table, "0.0.0.0"), 0);
+	KUNIT_EXPECT_EQ(test, add(test, table, "0.0.0.0/0", XMPP, NULL), 1);
+	KUNIT_EXPECT_EQ(test, groups_of(test, table, "32.1.13.184"), FEDERATION | XMPP);
+	KUNIT_EXPECT_EQ(test, groups_of(test, table, "255.255.255.255"), XMPP);
+	KUNIT_EXPECT_EQ(test, groups_of(test, table, "2001:db8::"), PIC);
+}
+
+static void prefix_lists_in_order(struct kunit *test)
+{
+	static const char * const texts[] = {
+		"2001:db8::/32", "203.0.113.0/24", "198.51.100.7", "2001:db8::/128", "0.0.0.0/0",
+		"198.51.100.0/24", "::/0", "198.51.100.0/25", "255.255.255.255", "2001:db8::1",
+	};
+	struct edge_prefixes *table = new_table(test);
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(texts); i++)
+		KUNIT_EXPECT_EQ(test, add(test, table, texts[i], PIC, NULL), 1);
+	expect_listing(test, table,
+		       "0.0.0.0/0 groups 2 name -\n"
+		       "198.51.100.0/24 groups 2 name -\n"
+		       "198.51.100.0/25 groups 2 name -\n"
+		       "198.51.100.7/32 groups 2 name -\n"
+		       "203.0.113.0/24 groups 2 name -\n"
+		       "255.255.255.255/32 groups 2 name -\n"
+		       "::/0 groups 2 name -\n"
+		       "2001:db8::/32 groups 2 name -\n"
+		       "2001:db8::/128 groups 2 name -\n"
+		       "2001:db8::1/128 groups 2 name -\n");
+}
+
+static void prefix_add_changes_groups_and_names(struct kunit *test)
+{
+	struct edge_prefixes *table = new_table(test);
+
+	KUNIT_EXPECT_EQ(test, add(test, table, "198.51.100.7", PIC, NULL), 1);
+	KUNIT_EXPECT_EQ(test, add(test, table, "198.51.100.7", PIC, NULL), -EEXIST);
+	KUNIT_EXPECT_EQ(test, add(test, table, "198.51.100.7", PIC | XMPP, NULL), 1);
+	expect_listing(test, table, "198.51.100.7/32 groups 12 name -\n");
+
+	KUNIT_EXPECT_EQ(test, add(test, table, "198.51.100.7", PIC, "a"), 1);
+	KUNIT_EXPECT_EQ(test, add(test, table, "198.51.100.7", PIC, "a"), -EEXIST);
+	KUNIT_EXPECT_EQ(test, add(test, table, "198.51.100.7", PIC, NULL), -EEXIST);
+	expect_listing(test, table, "198.51.100.7/32 groups 12 name a\n");
+
+	KUNIT_EXPECT_EQ(test, add(test, table, "198.51.100.7", PIC, "b"), 1);
+	KUNIT_EXPECT_EQ(test, add(test, table, "198.51.100.7", FEDERATION, NULL), 1);
+	expect_listing(test, table, "198.51.100.7/32 groups 13 name b\n");
+	KUNIT_EXPECT_EQ(test, table->count, 1);
+}
+
+static void prefix_del_leaves_groups(struct kunit *test)
+{
+	struct edge_prefixes *table = new_table(test);
+
+	KUNIT_EXPECT_EQ(test, add(test, table, "198.51.100.7", PIC | XMPP, "a"), 1);
+	KUNIT_EXPECT_EQ(test, del(test, table, "198.51.100.7", FEDERATION), -ESRCH);
+	KUNIT_EXPECT_EQ(test, del(test, table, "198.51.100.7", FEDERATION | PIC), -ESRCH);
+	KUNIT_EXPECT_EQ(test, del(test, table, "198.51.100.0/24", 0), -ENOENT);
+	KUNIT_EXPECT_EQ(test, del(test, table, "198.51.100.7", PIC), 1);
+	expect_listing(test, table, "198.51.100.7/32 groups 10 name a\n");
+	KUNIT_EXPECT_EQ(test, table->count, 1);
+	KUNIT_EXPECT_EQ(test, del(test, table, "198.51.100.7", XMPP), 1);
+	KUNIT_EXPECT_EQ(test, del(test, table, "198.51.100.7", 0), -ENOENT);
+	expect_listing(test, table, "");
+	KUNIT_EXPECT_EQ(test, table->count, 0);
+
+	/* it does not come back with its old name */
+	KUNIT_EXPECT_EQ(test, add(test, table, "198.51.100.7", PIC, NULL), 1);
+	expect_listing(test, table, "198.51.100.7/32 groups 2 name -\n");
+}
+
+static void prefix_flush_leaves_groups(struct kunit *test)
+{
+	struct edge_prefixes *table = new_table(test);
+
+	add(test, table, "198.51.100.0/24", PIC, NULL);
+	add(test, table, "198.51.100.7", PIC | XMPP, NULL);
+	add(test, table, "2001:db8::/32", XMPP, NULL);
+	KUNIT_EXPECT_EQ(test, edge_prefix_flush(table, FEDERATION), 0);
+	KUNIT_EXPECT_EQ(test, edge_prefix_flush(table, PIC), 2);
+	expect_listing(test, table,
+		       "198.51.100.7/32 groups 10 name -\n"
+		       "2001:db8::/32 groups 10 name -\n");
+	KUNIT_EXPECT_EQ(test, edge_prefix_flush(table, NF_EDGE_GROUP_MASK), 2);
+	KUNIT_EXPECT_EQ(test, table->count, 0);
+	KUNIT_EXPECT_NULL(test, rcu_access_pointer(table->root[0]));
+	KUNIT_EXPECT_NULL(test, rcu_access_pointer(table->root[1]));
+}
+
+/* Lists are taken whole or not at all, and in order. */
+
+struct list_case {
+	const char *name;
+	const struct {
+		const char *text;
+		u8 groups;
+		const char *name;
+	} list[4];
+	bool del;
+	bool tolerant;
+	u32 limit;	/* 0: ROOM */
+	int want;
+	u32 bad;
+	const char *listing;	/* afterwards; NULL: as before */
+};
+
+#define BEFORE "198.51.100.0/24 groups 2 name a\n"	/* group pic */
+
+static const struct list_case list_cases[] = {
+	{ "add: several", { { "198.51.100.7", XMPP, "b" }, { "192.0.2.1", PIC } }, .want = 2,
+	  .listing = "192.0.2.1/32 groups 2 name -\n" BEFORE "198.51.100.7/32 groups 10 name b\n" },
+	{ "add: the last one exists", { { "192.0.2.1", PIC }, { "192.0.2.2", PIC },
+	  { "198.51.100.0/24", PIC } }, .want = -EEXIST, .bad = 2 },
+	{ "add: the last one exists, tolerated", { { "192.0.2.1", PIC },
+	  { "198.51.100.0/24", PIC } }, .tolerant = true, .want = 1,
+	  .listing = "192.0.2.1/32 groups 2 name -\n" BEFORE },
+	{ "add: nothing new, tolerated", { { "198.51.100.0/24", PIC, "a" },
+	  { "198.51.100.0/24", PIC } }, .tolerant = true, .want = 0 },
+	{ "add: the same twice", { { "192.0.2.1", PIC }, { "192.0.2.1", PIC } },
+	  .want = -EEXIST, .bad = 1 },
+	{ "add: the same twice, named", { { "192.0.2.1", PIC, "b" }, { "192.0.2.1", PIC, "b" } },
+	  .want = -EEXIST, .bad = 1 },
+	{ "add: the same twice, tolerated", { { "192.0.2.1", PIC, "b" },
+	  { "192.0.2.1", PIC, "b" } }, .tolerant = true, .want = 1,
+	  .listing = "192.0.2.1/32 groups 2 name b\n" BEFORE },
+	{ "add: one prefix, two groups", { { "192.0.2.1", PIC }, { "192.0.2.1", XMPP } },
+	  .want = 2, .listing = "192.0.2.1/32 groups 12 name -\n" BEFORE },
+	{ "add: one prefix, two names: the last one holds", { { "192.0.2.1", PIC, "b" },
+	  { "192.0.2.1", PIC, "c" } }, .want = 2,
+	  .listing = "192.0.2.1/32 groups 2 name c\n" BEFORE },
+	{ "add: renamed and named as before", { { "198.51.100.0/24", PIC, "b" },
+	  { "198.51.100.0/24", PIC, "a" } }, .want = 2, .listing = BEFORE },
+	{ "add: renamed and named as before, tolerated", { { "198.51.100.0/24", PIC, "b" },
+	  { "198.51.100.0/24", PIC, "a" } }, .tolerant = true, .want = 2, .listing = BEFORE },
+	{ "add: a name, and then without", { { "192.0.2.1", PIC, "b" }, { "192.0.2.1", XMPP } },
+	  .want = 2, .listing = "192.0.2.1/32 groups 12 name b\n" BEFORE },
+	{ "add: what was renamed keeps its name when the list is refused",
+	  { { "198.51.100.0/24", XMPP, "b" }, { "198.51.100.0/24", XMPP, "c" },
+	    { "198.51.100.0/24", PIC } }, .want = -EEXIST, .bad = 2 },
+	{ "add: up to the limit", { { "192.0.2.1", PIC }, { "198.51.100.0/24", XMPP } },
+	  .limit = 2, .want = 2,
+	  .listing = "192.0.2.1/32 groups 2 name -\n198.51.100.0/24 groups 12 name a\n" },
+	{ "add: beyond the limit", { { "192.0.2.1", PIC }, { "192.0.2.2", PIC } },
+	  .limit = 2, .want = -ENOSPC, .bad = 1 },
+	{ "add: beyond the limit, below a new prefix", { { "192.0.2.0/24", PIC },
+	  { "192.0.2.128/25", PIC }, { "192.0.2.200", PIC } },
+	  .limit = 3, .want = -ENOSPC, .bad = 2 },
+	{ "add: beyond the limit, tolerated all the same", { { "192.0.2.1", PIC } },
+	  .limit = 1, .tolerant = true, .want = -ENOSPC, .bad = 0 },
+	{ "add: the same twice is one to the limit", { { "192.0.2.1", PIC },
+	  { "192.0.2.1", XMPP } }, .limit = 2, .want = 2,
+	  .listing = "192.0.2.1/32 groups 12 name -\n" BEFORE },
+	{ "del: the last one is not there", { { "198.51.100.0/24", PIC }, { "192.0.2.1", 0 } },
+	  .del = true, .want = -ENOENT, .bad = 1 },
+	{ "del: the last one is not there, tolerated", { { "198.51.100.0/24", PIC },
+	  { "192.0.2.1", 0 } }, .del = true, .tolerant = true, .want = 1, .listing = "" },
+	{ "del: not in that group, tolerated", { { "198.51.100.0/24", XMPP } },
+	  .del = true, .tolerant = true, .want = 0 },
+	{ "del: in one of those groups, tolerated", { { "198.51.100.0/24", XMPP | PIC } },
+	  .del = true, .tolerant = true, .want = 1, .listing = "" },
+	{ "del: the same twice", { { "198.51.100.0/24", 0 }, { "198.51.100.0/24", 0 } },
+	  .del = true, .want = -ENOENT, .bad = 1 },
+	{ "del: the same twice, tolerated", { { "198.51.100.0/24", 0 },
+	  { "198.51.100.0/24", PIC } }, .del = true, .tolerant = true, .want = 1, .listing = "" },
+};
+
+KUNIT_ARRAY_PARAM_DESC(list, list_cases, name);
+
+static void prefix_list_is_taken_whole_or_not_at_all(struct kunit *test)
+{
+	const struct list_case *c = test->param_value;
+	struct edge_prefixes *table = new_table(test);
+	struct edge_prefix list[ARRAY_SIZE(c->list)];
+	u32 bad = 99, n;
+	int got;
+
+	add(test, table, "198.51.100.0/24", PIC, "a");
+	for (n = 0; n < ARRAY_SIZE(c->list) && c->list[n].text; n++)
+		list[n] = parsed(test, c->list[n].text, c->list[n].groups, c->list[n].name);
+
+	if (c->del)
+		got = edge_prefix_del(table, list, n, c->tolerant, &bad);
+	else
+		got = edge_prefix_add(table, list, n, c->limit ?: ROOM, c->tolerant, &bad);
+	KUNIT_EXPECT_EQ(test, got, c->want);
+	if (c->want < 0)
+		KUNIT_EXPECT_EQ(test, bad, c->bad);
+	expect_listing(test, table, c->listing ?: BEFORE);
+
+	/* a refused list leaves not even scaffolding */
+	if (c->want < 0)
+		KUNIT_EXPECT_EQ(test, census_of(table, 0).nodes, 1);
+}
+
+/* Every entry that changes something counts, be it twice the same prefix. */
+static void prefix_del_counts_entries(struct kunit *test)
+{
+	struct edge_prefixes *table = new_table(test);
+	const struct edge_prefix list[] = {
+		parsed(test, "198.51.100.7", PIC, NULL),
+		parsed(test, "198.51.100.7", XMPP, NULL),
+	};
+	u32 bad;
+
+	add(test, table, "198.51.100.7", PIC | XMPP, NULL);
+	KUNIT_EXPECT_EQ(test, edge_prefix_del(table, list, 2, false, &bad), 2);
+	expect_listing(test, table, "");
+}
+
+struct cover_case {
+	const char *prefix;
+	const char *addr;
+	bool covers;
+	bool host_bits;
+};
+
+static const struct cover_case cover_cases[] = {
+	{ "0.0.0.0/0", "255.255.255.255", true, false },
+	{ "0.0.0.0/0", "::", false, false },
+	{ "198.51.100.0/24", "198.51.100.255", true, false },
+	{ "198.51.100.0/24", "198.51.101.0", false, false },
+	{ "198.51.100.1/24", "198.51.100.255", true, true },
+	{ "198.51.100.1/31", "198.51.100.0", true, true },
+	{ "198.51.100.1/32", "198.51.100.1", true, false },
+	{ "198.51.100.1/32", "198.51.100.0", false, false },
+	{ "128.0.0.0/0", "1.2.3.4", true, true },
+	{ "::/0", "0.0.0.0", false, false },
+	{ "::/0", "2001:db8::", true, false },
+	{ "2001:db8::/32", "2001:db8:ffff::1", true, false },
+	{ "2001:db8::/32", "2001:db9::", false, false },
+	{ "2001:db8:8000::/33", "2001:db8::", false, false },
+	{ "2001:db8:8000::/33", "2001:db8:ffff::", true, false },
+	{ "2001:db8::1/127", "2001:db8::", true, true },
+	{ "2001:db8::1/128", "2001:db8::1", true, false },
+	{ "2001:db8::1/128", "2001:db8::3", false, false },
+	{ "2001:db8:0:0:1::/64", "2001:db8::", true, true },
+};
+
+static void cover_desc(const struct cover_case *c, char *desc)
+{
+	snprintf(desc, KUNIT_PARAM_DESC_SIZE, "%s %s", c->prefix, c->addr);
+}
+
+KUNIT_ARRAY_PARAM(cover, cover_cases, cover_desc);
+
+static void prefix_covers_and_host_bits(struct kunit *test)
+{
+	const struct cover_case *c = test->param_value;
+	const struct edge_prefix prefix = parsed(test, c->prefix, 0, NULL);
+	const struct edge_prefix at = parsed(test, c->addr, 0, NULL);
+
+	KUNIT_EXPECT_EQ(test, edge_prefix_covers(&prefix, at.family, &at.addr), c->covers);
+	KUNIT_EXPECT_EQ(test, edge_prefix_has_host_bits(&prefix), c->host_bits);
+}
+
+/* The twin. */
+
+#define TWIN_MAX	384
+#define LIST_MAX	8
+
+struct twin {
+	u32 count;
+	struct edge_prefix entries[TWIN_MAX];	/* names are those of names[] */
+};
+
+static const char * const names[] = { NULL, NULL, "a", "b", "a partner with a longer name" };
+
+static int compare(const struct edge_prefix *a, const struct edge_prefix *b)
+{
+	int order;
+
+	if (a->family != b->family)
+		return a->family == NFPROTO_IPV4 ? -1 : 1;
+	order = memcmp(&a->addr, &b->addr, sizeof(a->addr));
+	return order ?: a->bits - b->bits;
+}
+
+static bool covers(const struct edge_prefix *prefix, u8 family, const union nf_inet_addr *addr)
+{
+	const u8 *a = (const u8 *)&prefix->addr, *b = (const u8 *)addr;
+	int whole = prefix->bits / 8, rest = prefix->bits % 8;
+
+	return prefix->family == family && !memcmp(a, b, whole) &&
+	       (!rest || !((a[whole] ^ b[whole]) & (0xff00 >> rest)));
+}
+
+static struct edge_prefix *twin_find(struct twin *twin, const struct edge_prefix *prefix)
+{
+	u32 i;
+
+	for (i = 0; i < twin->count; i++)
+		if (!compare(&twin->entries[i], prefix))
+			return &twin->entries[i];
+	return NULL;
+}
+
+static int twin_add_one(struct twin *twin, const struct edge_prefix *entry, bool tolerant)
+{
+	struct edge_prefix *at = twin_find(twin, entry);
+	u32 i;
+
+	if (at) {
+		bool renames = entry->name && at->name != entry->name;
+
+		if (!renames && !(entry->groups & ~at->groups))
+			return tolerant ? 0 : -EEXIST;
+		at->groups |= entry->groups;
+		if (renames)
+			at->name = entry->name;
+		return 1;
+	}
+	for (i = twin->count++; i && compare(&twin->entries[i - 1], entry) > 0; i--)
+		twin->entries[i] = twin->entries[i - 1];
+	twin->entries[i] = *entry;
+	return 1;
+}
+
+static int twin_del_one(struct twin *twin, const struct edge_prefix *entry, bool tolerant)
+{
+	struct edge_prefix *at = twin_find(twin, entry);
+	u8 leaves;
+
+	if (!at)
+		return tolerant ? 0 : -ENOENT;
+	leaves = entry->groups ?: at->groups;
+	if (leaves & ~at->groups && !tolerant)
+		return -ESRCH;
+	if (!(leaves & at->groups))
+		return 0;
+	at->groups &= ~leaves;
+	if (!at->groups) {
+		twin->count--;
+		memmove(at, at + 1, (twin->entries + twin->count - at) * sizeof(*at));
+	}
+	return 1;
+}
+
+/* On an error the twin is spoilt: work on a copy. */
+static int twin_change(struct twin *twin, const struct edge_prefix *list, u32 n, bool dels,
+		       u32 limit, bool tolerant, u32 *bad)
+{
+	int changed = 0, one;
+
+	for (*bad = 0; *bad < n; ++*bad) {
+		one = dels ? twin_del_one(twin, &list[*bad], tolerant) :
+			     twin_add_one(twin, &list[*bad], tolerant);
+		if (one >= 0 && !dels && twin->count > limit)
+			one = -ENOSPC;
+		if (one < 0)
+			return one;
+		changed += one;
+	}
+	return changed;
+}
+
+static u32 twin_flush(struct twin *twin, u8 groups)
+{
+	u32 changed = 0, kept = 0, i;
+
+	for (i = 0; i < twin->count; i++) {
+		struct edge_prefix entry = twin->entries[i];
+
+		changed += !!(entry.groups & groups);
+		entry.groups &= ~groups;
+		if (entry.groups)
+			twin->entries[kept++] = entry;
+	}
+	twin->count = kept;
+	return changed;
+}
+
+static u8 twin_lookup(const struct twin *twin, u8 family, const union nf_inet_addr *addr)
+{
+	u8 groups = 0;
+	u32 i;
+
+	for (i = 0; i < twin->count; i++)
+		if (covers(&twin->entries[i], family, addr))
+			groups |= twin->entries[i].groups;
+	return groups;
+}
+
+/* What the random test knows. */
+struct twins {
+	struct kunit *test;
+	struct rnd_state random;
+	struct edge_prefixes *table;
+	struct twin *twin, *copy;
+	union nf_inet_addr spines[6];	/* along which prefixes nest */
+	u32 operation;
+};
+
+static u32 below(struct twins *twins, u32 limit)
+{
+	return prandom_u32_state(&twins->random) % limit;
+}
+
+static bool one_in(struct twins *twins, u32 n)
+{
+	return !below(twins, n);
+}
+
+static void clear_host_bits(struct edge_prefix *prefix)
+{
+	u8 *byte = (u8 *)&prefix->addr;
+	int bit;
+
+	for (bit = prefix->bits; bit < 128; bit++)
+		byte[bit / 8] &= ~(0x80 >> bit % 8);
+}
+
+/* Along a spine, of any length, perhaps turning off it near its end. */
+static struct edge_prefix random_prefix(struct twins *twins)
+{
+	struct edge_prefix prefix = {
+		.addr = twins->spines[below(twins, ARRAY_SIZE(twins->spines))],
+		.family = one_in(twins, 2) ? NFPROTO_IPV4 : NFPROTO_IPV6,
+		.groups = 1 + below(twins, NF_EDGE_GROUP_MASK),
+		.name = names[below(twins, ARRAY_SIZE(names))],
+	};
+	u8 *byte = (u8 *)&prefix.addr;
+	u32 bits = family_bits(prefix.family), turn;
+
+	if (one_in(twins, 3))	/* some lengths are more common than others */
+		prefix.bits = min(bits, 8 * below(twins, 17));
+	else
+		prefix.bits = below(twins, bits + 1);
+	if (prefix.bits && one_in(twins, 2)) {
+		turn = prefix.bits - 1 - below(twins, min_t(u32, prefix.bits, 4));
+		byte[turn / 8] ^= 0x80 >> turn % 8;
+	}
+	clear_host_bits(&prefix);
+	return prefix;
+}
+
+/* Mostly one that is there. */
+static struct edge_prefix known_prefix(struct twins *twins)
+{
+	struct edge_prefix prefix;
+
+	if (!twins->twin->count || one_in(twins, 8))
+		return random_prefix(twins);
+	prefix = twins->twin->entries[below(twins, twins->twin->count)];
+	if (one_in(twins, 4))
+		prefix.groups = 1 + below(twins, NF_EDGE_GROUP_MASK);
+	return prefix;
+}
+
+static void compare_lookup(struct twins *twins, u8 family, const union nf_inet_addr *addr)
+{
+	struct kunit *test = twins->test;
+
+	KUNIT_ASSERT_EQ_MSG(test, look_up(twins->table, family, addr),
+			    twin_lookup(twins->twin, family, addr),
+			    "operation %u: look-up of %pI6", twins->operation, addr);
+}
+
+/* The address before or after one, as numbers; round the end. */
+static union nf_inet_addr neighbour(u8 family, union nf_inet_addr addr, int step)
+{
+	u8 *byte = (u8 *)&addr;
+	int i;
+
+	for (i = family_bits(family) / 8 - 1; i >= 0; i--) {
+		byte[i] += step;
+		if (byte[i] != (step > 0 ? 0 : 0xff))
+			break;
+	}
+	return addr;
+}
+
+/* First, last, and just outside. */
+static void compare_edges(struct twins *twins, const struct edge_prefix *prefix)
+{
+	union nf_inet_addr first = prefix->addr, last = prefix->addr, outside;
+	u8 *byte = (u8 *)&last;
+	int bit;
+
+	for (bit = prefix->bits; bit < family_bits(prefix->family); bit++)
+		byte[bit / 8] |= 0x80 >> bit % 8;
+	compare_lookup(twins, prefix->family, &first);
+	compare_lookup(twins, prefix->family, &last);
+	outside = neighbour(prefix->family, first, -1);
+	compare_lookup(twins, prefix->family, &outside);
+	outside = neighbour(prefix->family, last, 1);
+	compare_lookup(twins, prefix->family, &outside);
+}
+
+static void expect_same_prefix(struct twins *twins, const struct edge_prefix *got,
+			       const struct edge_prefix *want)
+{
+	const struct words got_words = words_of(got), want_words = words_of(want);
+	struct kunit *test = twins->test;
+
+	KUNIT_ASSERT_STREQ_MSG(test, got_words.text, want_words.text, "operation %u",
+			       twins->operation);
+}
+
+/* Goes on from a prefix that need not be there. */
+static void compare_next(struct twins *twins)
+{
+	struct edge_prefix prefix = known_prefix(twins);
+	struct kunit *test = twins->test;
+	bool found;
+	u32 i = 0;
+
+	while (i < twins->twin->count && compare(&twins->twin->entries[i], &prefix) <= 0)
+		i++;
+	found = edge_prefix_next(twins->table, &prefix);
+	KUNIT_ASSERT_EQ_MSG(test, found, i < twins->twin->count, "operation %u", twins->operation);
+	if (found)
+		expect_same_prefix(twins, &prefix, &twins->twin->entries[i]);
+}
+
+static void compare_covers(struct twins *twins)
+{
+	struct edge_prefix prefix = random_prefix(twins), at = random_prefix(twins);
+	const u8 *byte = (const u8 *)&at.addr;
+	struct kunit *test = twins->test;
+	bool host_bits = false;
+	int bit;
+
+	KUNIT_ASSERT_EQ_MSG(test, edge_prefix_covers(&prefix, at.family, &at.addr),
+			    covers(&prefix, at.family, &at.addr), "operation %u",
+			    twins->operation);
+
+	at.bits = below(twins, family_bits(at.family) + 1);
+	for (bit = at.bits; bit < family_bits(at.family); bit++)
+		host_bits |= byte[bit / 8] & (0x80 >> bit % 8);
+	KUNIT_ASSERT_EQ_MSG(test, edge_prefix_has_host_bits(&at), host_bits, "operation %u",
+			    twins->operation);
+}
+
+/* The whole listing, and that there is no more scaffolding than forks need. */
+static void compare_all(struct twins *twins)
+{
+	struct edge_prefix prefix = { .family = NFPROTO_UNSPEC };
+	struct kunit *test = twins->test;
+	u32 of_family[2] = {};
+	int family;
+	u32 i = 0;
+
+	while (edge_prefix_next(twins->table, &prefix)) {
+		KUNIT_ASSERT_LT_MSG(test, i, twins->twin->count, "operation %u",
+				    twins->operation);
+		expect_same_prefix(twins, &prefix, &twins->twin->entries[i++]);
+		of_family[prefix.family == NFPROTO_IPV6]++;
+	}
+	KUNIT_ASSERT_EQ_MSG(test, i, twins->twin->count, "operation %u", twins->operation);
+
+	for (family = 0; family < 2; family++) {
+		const struct census census = census_of(twins->table, family);
+
+		KUNIT_ASSERT_LE_MSG(test, census.nodes - census.forks, of_family[family],
+				    "operation %u: scaffolding is left", twins->operation);
+		KUNIT_ASSERT_GE_MSG(test, census.nodes, of_family[family], "operation %u",
+				    twins->operation);
+	}
+}
+
+static void random_change(struct twins *twins)
+{
+	u32 n = one_in(twins, 2) ? 1 : 1 + below(twins, LIST_MAX);
+	bool tolerant = one_in(twins, 2), dels = below(twins, 20) < 9;
+	struct edge_prefix list[LIST_MAX];
+	u32 limit = TWIN_MAX - LIST_MAX;
+	struct kunit *test = twins->test;
+	u32 got_bad, want_bad, i;
+	int got, want;
+
+	if (one_in(twins, 10))	/* around what is there; perhaps less than that */
+		limit = max_t(int, (int)twins->twin->count - 2, 0) + below(twins, 6);
+	for (i = 0; i < n; i++) {
+		list[i] = dels ? known_prefix(twins) : random_prefix(twins);
+		if (i && one_in(twins, 4)) {	/* once more, with other groups and name */
+			list[i].addr = list[i - 1].addr;
+			list[i].family = list[i - 1].family;
+			list[i].bits = list[i - 1].bits;
+		}
+		if (dels && one_in(twins, 4))
+			list[i].groups = 0;
+	}
+
+	twins->copy->count = twins->twin->count;
+	memcpy(twins->copy->entries, twins->twin->entries,
+	       twins->twin->count * sizeof(twins->twin->entries[0]));
+	want = twin_change(twins->copy, list, n, dels, limit, tolerant, &want_bad);
+	if (want >= 0)
+		swap(twins->twin, twins->copy);
+
+	if (dels)
+		got = edge_prefix_del(twins->table, list, n, tolerant, &got_bad);
+	else
+		got = edge_prefix_add(twins->table, list, n, limit, tolerant, &got_bad);
+	KUNIT_ASSERT_EQ_MSG(test, got, want, "operation %u, %s of %u entries", twins->operation,
+			    dels ? "del" : "add", n);
+	if (want < 0)
+		KUNIT_ASSERT_EQ_MSG(test, got_bad, want_bad, "operation %u, %s of %u entries",
+				    twins->operation, dels ? "del" : "add", n);
+	compare_edges(twins, &list[below(twins, n)]);
+}
+
+static void random_flush(struct twins *twins)
+{
+	u8 groups = one_in(twins, 2) ? NF_EDGE_GROUP_MASK : 1 + below(twins, NF_EDGE_GROUP_MASK);
+	struct kunit *test = twins->test;
+
+	KUNIT_ASSERT_EQ_MSG(test, edge_prefix_flush(twins->table, groups),
+			    twin_flush(twins->twin, groups), "operation %u", twins->operation);
+	if (groups == NF_EDGE_GROUP_MASK) {
+		KUNIT_ASSERT_NULL(test, rcu_access_pointer(twins->table->root[0]));
+		KUNIT_ASSERT_NULL(test, rcu_access_pointer(twins->table->root[1]));
+	}
+}
+
+static struct twin *new_twin(struct kunit *test)
+{
+	struct twin *twin = kunit_kzalloc(test, sizeof(*twin), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, twin);
+	return twin;
+}
+
+static void prefix_table_is_like_its_twin(struct kunit *test)
+{
+	struct twins twins = {
+		.test = test,
+		.table = new_table(test),
+		.twin = new_twin(test),
+		.copy = new_twin(test),
+	};
+	u64 from = seed ?: get_random_u32();
+
+	kunit_info(test, "seed %llu, %u operations\n", from, operations);
+	prandom_seed_state(&twins.random, from);
+	prandom_bytes_state(&twins.random, twins.spines, sizeof(twins.spines));
+
+	for (twins.operation = 1; twins.operation <= operations; twins.operation++) {
+		if (one_in(&twins, 2000))
+			random_flush(&twins);
+		else
+			random_change(&twins);
+		KUNIT_ASSERT_EQ_MSG(test, twins.table->count, twins.twin->count,
+				    "operation %u", twins.operation);
+		compare_next(&twins);
+		compare_covers(&twins);
+		if (one_in(&twins, 32))
+			compare_all(&twins);
+		cond_resched();
+	}
+	compare_all(&twins);
+}
+
+static struct kunit_case prefix_test_cases[] = {
+	KUNIT_CASE(prefix_empty_table_has_nothing),
+	KUNIT_CASE(prefix_nested_prefixes_unite_their_groups),
+	KUNIT_CASE(prefix_families_do_not_mix),
+	KUNIT_CASE(prefix_lists_in_order),
+	KUNIT_CASE(prefix_add_changes_groups_and_names),
+	KUNIT_CASE(prefix_del_leaves_groups),
+	KUNIT_CASE(prefix_flush_leaves_groups),
+	KUNIT_CASE_PARAM(prefix_list_is_taken_whole_or_not_at_all, list_gen_params),
+	KUNIT_CASE(prefix_del_counts_entries),
+	KUNIT_CASE_PARAM(prefix_covers_and_host_bits, cover_gen_params),
+	KUNIT_CASE_SLOW(prefix_table_is_like_its_twin),
+	{}
+};
+
+static struct kunit_suite prefix_test_suite = {
+	.name = "nf_edge_prefix",
+	.test_cases = prefix_test_cases,
+};
+
+kunit_test_suite(prefix_test_suite);
