@@ -59,7 +59,7 @@ struct edge_interface;
  * @tracking: enum edge_tracking
  * @reply: the packet goes from @dst to @src
  * @malformed: its headers cannot be parsed or must not be believed
- * @forwarded: it is past routing, which takes one from the hop limit
+ * @routed: it has been routed on, which took one from the hop limit
  * @in: name of the device that it entered by, or NULL
  * @out: name of the device that it leaves by, or NULL
  * @src_edge: the Edge address that @src is, or NULL; see edge_policy_recognise()
@@ -76,7 +76,7 @@ struct edge_flow {
 	u8 tracking;
 	bool reply;
 	bool malformed;
-	bool forwarded;
+	bool routed;
 	const char *in;
 	const char *out;
 	const struct edge_interface *src_edge;

@@ -32,6 +32,14 @@ static const struct net_device *leaves_by(const struct sk_buff *skb,
 	return state->hook == NF_INET_LOCAL_OUT && dst ? dst->dev : state->out;
 }
 
+/* What a bridge forwards passes the hook of routed packets, too. */
+static bool is_routed(const struct sk_buff *skb, const struct nf_hook_state *state)
+{
+	const struct dst_entry *dst = skb_dst(skb);
+
+	return state->hook == NF_INET_FORWARD && dst && !(dst->flags & DST_FAKE_RTABLE);
+}
+
 bool edge_flow_read_network(const struct sk_buff *skb, const struct nf_hook_state *state,
 			    struct edge_flow *flow)
 {
@@ -43,7 +51,7 @@ bool edge_flow_read_network(const struct sk_buff *skb, const struct nf_hook_stat
 
 	flow->in = state->in ? state->in->name : NULL;
 	flow->out = out ? out->name : NULL;
-	flow->forwarded = state->hook == NF_INET_FORWARD;
+	flow->routed = is_routed(skb, state);
 	flow->family = state->pf;
 	if (state->pf == NFPROTO_IPV4) {
 		flow->src.ip = ip_hdr(skb)->saddr;
@@ -185,11 +193,8 @@ static u8 icmp_kind(u8 type)
 	}
 }
 
-/*
- * The hop limits prove the link: RFC 4861 sections 6.1 and 7.1, RFC 3810 section 5.
- * What entered with 255 has 254 when it is forwarded by routing, and 255 by a bridge.
- */
-static u8 icmpv6_kind(u8 type, u8 hop_limit, bool forwarded)
+/* The hop limits prove the link: RFC 4861 sections 6.1 and 7.1, RFC 3810 section 5. */
+static u8 icmpv6_kind(u8 type, u8 hop_limit)
 {
 	switch (type) {
 	case ICMPV6_DEST_UNREACH:
@@ -201,7 +206,7 @@ static u8 icmpv6_kind(u8 type, u8 hop_limit, bool forwarded)
 	case NDISC_ROUTER_ADVERTISEMENT:
 	case NDISC_NEIGHBOUR_SOLICITATION:
 	case NDISC_NEIGHBOUR_ADVERTISEMENT:
-		return hop_limit >= 255 - forwarded ? EDGE_KIND_NEVER : EDGE_KIND_OTHER;
+		return hop_limit == 255 ? EDGE_KIND_NEVER : EDGE_KIND_OTHER;
 	case ICMPV6_MGM_QUERY:
 	case ICMPV6_MGM_REPORT:
 	case ICMPV6_MGM_REDUCTION:
@@ -222,7 +227,7 @@ static bool read_icmp(const struct sk_buff *skb, u32 at, struct edge_flow *flow)
 		return false;
 	flow->kind = flow->family == NFPROTO_IPV4 ?
 		     icmp_kind(icmp->type) :
-		     icmpv6_kind(icmp->type, ipv6_hdr(skb)->hop_limit, flow->forwarded);
+		     icmpv6_kind(icmp->type, ipv6_hdr(skb)->hop_limit + flow->routed);
 	return true;
 }
 
