@@ -205,10 +205,11 @@ def knock(source, target, protocol, port):
 
 
 def counters():
+    """Flows of the rows, packets of the reasons: a last packet of the attempt before does not count."""
     found = {}
-    for kind in ("rules", "drops"):
+    for kind, file_name in ("rules", "flows"), ("drops", "packets"):
         for name in os.listdir(f"{SYSFS}/{kind}"):
-            with open(f"{SYSFS}/{kind}/{name}/packets", encoding="ascii") as file:
+            with open(f"{SYSFS}/{kind}/{name}/{file_name}", encoding="ascii") as file:
                 found[name] = int(file.read())
     return found
 
