@@ -151,7 +151,8 @@ class Gateway:
         self.connect()
         self.raw = {}
         for family, size in ((socket.AF_INET, 4), (socket.AF_INET6, 16)):
-            self.raw[size] = family, socket.socket(family, socket.SOCK_RAW, socket.IPPROTO_RAW)
+            self.raw[size] = socket.socket(family, socket.SOCK_RAW, socket.IPPROTO_RAW)
+            self.raw[size].setsockopt(socket.SOL_SOCKET, socket.SO_MARK, ruleset.ON_PURPOSE)
         self.nft(ruleset.lies())
         for timeout in PATIENCE:
             write_sysctl(f"net/netfilter/nf_conntrack_{timeout}", 3000)
@@ -194,6 +195,10 @@ class Gateway:
         self.answering = answering
         self.nft(text)
 
+    @staticmethod
+    def set_mode(mode):
+        subprocess.run([EDGECTL, "mode", mode], check=True, stdout=subprocess.DEVNULL)
+
     def flush(self):
         """Connection tracking forgets everything."""
         self.netfilter.ask(CT_DELETE, bytes(4), ACK)
@@ -204,10 +209,17 @@ class Gateway:
             if packet.enters:
                 ethertype = 0x800 if frame[0] >> 4 == 4 else 0x86dd
                 os.write(self.taps[packet.enters], self.headers[packet.enters, ethertype] + frame)
-            elif frame[0] >> 4 == 4:
-                self.raw[4][1].sendto(frame, (socket.inet_ntoa(frame[16:20]), 0))
             else:
-                self.raw[16][1].sendto(frame, (socket.inet_ntop(socket.AF_INET6, frame[24:40]), 0))
+                self.send(frame)
+
+    def send(self, frame):
+        try:
+            if frame[0] >> 4 == 4:
+                self.raw[4].sendto(frame, (socket.inet_ntoa(frame[16:20]), 0))
+            else:
+                self.raw[16].sendto(frame, (socket.inet_ntop(socket.AF_INET6, frame[24:40]), 0))
+        except PermissionError:
+            pass  # dropped on its way out: the counters have to say so
 
     def edge_counters(self):
         """{row or reason: (packets, bytes)}, and {row/flows: flows}, of the module."""

@@ -16,10 +16,10 @@ import ipaddress
 
 from policy import GROUPS, NAMES, REASONS, ROLES, ROWS
 
-LIES, NEIGHBOURS, COUNTED, DELIVERED = 1, 2, 3, 4  # marks
+LIES, NEIGHBOURS, COUNTED, DELIVERED, ON_PURPOSE = 1, 2, 3, 4, 5  # marks
 KNOWN_DSCP = 1          # the sender says: I have sent packets of this flow before
 UNTRACKED_PORT = 4004   # from here: not tracked
-LONGEST = 400           # no packet of the traffic is longer
+LONGEST = 128           # no datagram that lies about its length is longer
 
 # Where the addresses and ports of a flow are read: in the packet as it was sent, in
 # the packet as if it was an answer, or in what connection tracking says of the opener.
@@ -170,7 +170,8 @@ def judging_chains(policy):
     if policy.unlisted == "pass":
         chains["unlisted"] = ["goto pass"]
     for row in NAMES:
-        chains[f"row-{row}"] = [f"counter name {row}", f"ct status & confirmed == 0 counter name {row}/flows", "accept"]
+        chains[f"row-{row}"] = [f"counter name {row}", f"ct state new ct status & confirmed == 0 counter name {row}/flows",
+                                "accept"]
     chains["malformed"] = [f"meta mark set {COUNTED}", "counter name malformed", "accept"]
     for version in (4, 6):
         sent, answer, flow = views(version)
@@ -310,7 +311,7 @@ def lies():
                   "meta l4proto 0-255 accept", "goto lie"],
         "untracked": base("prerouting", -300, [f"th sport {UNTRACKED_PORT} notrack"]),
         # the gateway's own complaints about packets, which have nothing to do with the policy
-        "silence": base("output", -450, ["icmp type { redirect, parameter-problem } drop",
+        "silence": base("output", -450, [f"meta mark {ON_PURPOSE} accept", "icmp type { redirect, parameter-problem } drop",
                                          "icmpv6 type { nd-redirect, parameter-problem } drop"]),
     }
     for hook in ("prerouting", "output"):

@@ -13,7 +13,7 @@ from policy import ROWS, changed, random_policy
 from ruleset import KNOWN_DSCP, UNTRACKED_PORT
 import world
 
-BATCH = 128
+BATCH = 256
 SHORTEST = 120  # of what is not cut short; the packets of a batch differ in length
 
 SERVICES = sorted({row[2] for row in ROWS if row[2] != "rtp"})
@@ -47,10 +47,18 @@ class Batch:
     expect: the one class that the module must count them in, "nothing" for none.
     why: what explains that the oracle may differ.
     lossy: some do not come as far as the oracle.
+    enforced: nor does what is dropped.
     """
 
-    def __init__(self, items, asked=False, expect=None, why=None, lossy=False):
-        self.packets, self.asked, self.expect, self.why, self.lossy = items, asked, expect, why, lossy
+    def __init__(self, items, **traits):
+        self.packets, self.traits = items, traits
+        self.asked = self.lossy = self.enforced = False
+        self.expect = self.why = None
+        self.__dict__.update(traits)
+
+    def singly(self):
+        """Each packet a batch of its own."""
+        return [Batch([packet], **self.traits) for packet in self.packets]
 
 
 class Place:
@@ -160,13 +168,15 @@ class Traffic:
             return rng.choice((1, 22, 53, 80, 65535, 49999, 50000, 59999, 60000))
         return rng.randrange(1, 65536)
 
-    def ports(self, source, target, protocol):
-        """Ports that no flow between these two has yet."""
+    def ports(self, source, target, protocol, answers=0):
+        """Ports that no flow between these two has yet; sometimes those of an answer."""
         while True:
             dice = self.rng.random()
             sport = (self.rng.choice(self.rtp_ends) if dice < 0.1 else self.rng.choice(SERVICES) if dice < 0.15 else
                      self.rng.randrange(1, 65536))
             dport = self.service(protocol)
+            if self.rng.random() < answers:
+                sport, dport = dport, sport
             here, there = (source.packed, sport), (target.packed, dport)
             flow = protocol, min(here, there), max(here, there)
             if flow not in self.used and UNTRACKED_PORT != sport:
@@ -314,9 +324,7 @@ class Traffic:
     def bare(self, length):
         """TCP without the SYN that opens."""
         ends = self.ends()
-        ports = self.ports(*ends, TCP)
-        if self.rng.random() < 0.4:
-            ports = ports[::-1]  # as if it was an answer
+        ports = self.ports(*ends, TCP, answers=0.4)
         flags = self.rng.choice(NOT_SYNS)
         return self.packet(ends, TCP, self.segment(ends, ports, flags, self.rng.getrandbits(32),
                                                    self.rng.getrandbits(32)), length, "bare")
@@ -324,9 +332,7 @@ class Traffic:
     def bad_checksum(self, length):
         ends = self.ends()
         protocol = self.rng.choice((TCP, UDP))
-        ports = self.ports(*ends, protocol)
-        if self.rng.random() < 0.3:
-            ports = ports[::-1]
+        ports = self.ports(*ends, protocol, answers=0.3)
         if protocol == TCP:
             make, at = self.segment(ends, ports, self.rng.choice(SYNS + NOT_SYNS)), 16
         else:
@@ -607,7 +613,7 @@ def batches(rng, make, count, **traits):
 
 
 def story(rng, quota):
-    """Policies (with whether the gateway is the Edge) and batches of packets, about quota of them."""
+    """Steps: policies (with whether the gateway is the Edge), modes, and batches of packets, about quota of them."""
     local = rng.random() < 0.2
     policy = random_policy(rng, local)
     traffic = Traffic(rng)
@@ -619,16 +625,17 @@ def story(rng, quota):
             talks.append(talk)
         return packet
 
-    def conversations(rounds):
+    def conversations(rounds, **traits):
         for _ in range(rounds):
             going = [talk for talk in talks if not talk.over]
-            yield from batches(rng, lambda length: traffic.going_on(going.pop(), length) if going else None, len(going))
+            yield from batches(rng, lambda length: traffic.going_on(going.pop(), length) if going else None, len(going),
+                               **traits)
 
     for part in range(2):
         yield policy, local
         traffic.adopt(policy)
         yield from conversations(3 * part)
-        yield from batches(rng, opening, quota * 24 // 100, asked=True)
+        yield from batches(rng, opening, quota * 20 // 100, asked=True)
         yield from batches(rng, traffic.strange, quota * 7 // 100)
         if policy.roles:
             yield from batches(rng, traffic.lie, quota * 3 // 100, lossy=True)
@@ -637,4 +644,11 @@ def story(rng, quota):
         if traffic.edges[6]:
             yield from batches(rng, traffic.authenticated, quota // 100, asked=True, why=BEHIND_AH)
         yield from conversations(3)
-        policy = changed(rng, policy, local)
+        if part == 0:
+            policy = changed(rng, policy, local)
+    if local:  # what the gateway answers would have to be told from what it is asked
+        yield from batches(rng, opening, quota * 10 // 100, asked=True)
+        return
+    yield "enforce"
+    yield from conversations(1, enforced=True)
+    yield from batches(rng, lambda length: traffic.opening(length)[0], quota * 10 // 100, asked=True, enforced=True)
