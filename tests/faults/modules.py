@@ -1,0 +1,195 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# The module comes and goes, and name spaces with policies of their own do, while traffic
+# runs: admitted packets are neither lost nor counted twice, each name space counts its own,
+# and nothing is left behind.
+#
+#   NF_EDGE_FAULTS_MODULES      loads and unloads (250)
+#   NF_EDGE_FAULTS_NAMESPACES   name spaces made and destroyed (250)
+#
+#     lib/traffic.py draws the first half's. In the second each name space is at the end of a
+#     cable, and frames keep coming through it while its owner leaves:
+#
+#     this name space  pN ======== eth0  N-th name space: nf_edge, Edge address HERE
+
+import ctypes
+import errno
+import os
+import sys
+import threading
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "lib"))
+from faults import *  # noqa: E402,F403
+from rig import enter  # noqa: E402
+from traffic import *  # noqa: E402,F403
+from wire import *  # noqa: E402,F403
+
+HERE, FRIEND, OTHER = "203.0.113.10", "198.51.100.20", "192.0.2.66"
+POLICY = load(*[interface_add("av", one) for one in (AV, AV6)],
+              partner_add((f"{PARTNER}/32", ["messenger"], "a partner"), (f"{PARTNER6}/128", ["messenger"])),
+              rule_set(("av-stun-in", None, "listed"), ("av-stun-out", None, "listed")))
+
+tap = Tap()
+hurry()
+if is_loaded():
+    tap.check("the module can be unloaded", not remove())
+load_dependencies()
+image = module_image()
+build()
+# Connection tracking stays when the module goes: it knows the flows when it comes back.
+subprocess.run(["ip", "netns", "exec", GATEWAY, "nft", "add table inet keep; add chain inet keep always "
+                "{ type filter hook forward priority 100; }; add rule inet keep always ct state invalid counter"], check=True)
+
+
+def loads(count):
+    """The first complaint, or None."""
+    enter(GATEWAY)
+    for n in range(count):
+        code = insert(image)
+        if code:
+            return f"load {n}: {errno.errorcode[code]}"
+        client = Socket()
+        client.run(POLICY)
+        if n % 16 == 0:
+            time.sleep(0.05)	# some traffic
+            counted = client.counters()
+            if counted["malformed"] != (0, 0, 0) or counted["not-listed"] != (0, 0, 0):
+                return f"load {n}: {counted}"
+        client.close()
+        code = remove()
+        if code:
+            return f"unload {n}: {errno.errorcode[code]}"
+    return None
+
+
+count = number("MODULES", 250)
+traffic = Traffic(refused=[])
+traffic.start()
+complaint = in_thread(loads, count)
+tally, trouble = traffic.stop()
+tap.check(f"the module is loaded and unloaded {count} times", not complaint, complaint)
+tap.check(f"none of {sum(one[0] for one in tally.values())} packets is lost meanwhile", not trouble, trouble)
+
+
+# The second half. No tool: a cable by netlink, frames by a packet socket.
+
+class Cables(Netlink):
+    """Pairs of devices, one end here, one in a thread's own name space."""
+
+    NEWLINK, SETLINK, NEWADDR, CREATE = 16, 19, 20, 0x600
+
+    def __init__(self):
+        super().__init__(0)
+
+    def request(self, kind, payload, flags=0):
+        self.sock.send(self.message(kind, payload, ACK | flags))
+        self.answer()
+
+    @staticmethod
+    def link(up=False):
+        return struct.pack("=BBHiII", 0, 0, 0, 0, up, up)
+
+    def lay(self, name, there):
+        """there: a file of the other name space."""
+        peer = self.link() + attr(3, b"eth0\0") + attr(28, struct.pack("=I", there)) + attr(1, b"\2\0\0\0\0\1")
+        self.request(self.NEWLINK, self.link() + attr(3, name.encode() + b"\0") +
+                     attr(18, attr(1, b"veth\0") + attr(2, attr(1, peer))), self.CREATE)
+        self.up(name)
+
+    def up(self, name):
+        self.request(self.SETLINK, self.link(up=True) + attr(3, name.encode() + b"\0"))
+
+    def address(self, index, host):
+        self.request(self.NEWADDR, struct.pack("=BBBBI", 2, 32, 0, 0, index) +
+                     attr(1, packed(host)) + attr(2, packed(host)), self.CREATE)
+
+
+def frame(source, number):
+    """A datagram to HERE's port 3478, without checksum."""
+    body = struct.pack("!HHHH", 1024 + number % 60000, 3478, 8 + 4, 0) + b"data"
+    head = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(body), 1, 0, 64, 17, 0, packed(source), packed(HERE))
+    total = sum(struct.unpack("!10H", head))
+    total = (total & 0xFFFF) + (total >> 16)
+    total = ~(total + (total >> 16)) & 0xFFFF
+    return b"\2\0\0\0\0\1" + b"\2\0\0\0\0\2" + b"\x08\0" + head[:10] + struct.pack("!H", total) + head[12:] + body
+
+
+class Rain(threading.Thread):
+    """Frames into the last cables, whether somebody is still there or not."""
+
+    def __init__(self):
+        super().__init__()
+        self.names, self.over, self.fallen = [], False, 0
+        self.sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
+
+    def run(self):
+        while not self.over:
+            for name in self.names[-3:]:
+                for source in (FRIEND, OTHER) * 8:
+                    self.fallen += 1
+                    send(self.sock, name, frame(source, self.fallen))
+            time.sleep(0.001)
+
+
+def send(sock, name, data):
+    try:
+        sock.sendto(data, (name, 0x800))
+        return True
+    except OSError:
+        return False
+
+
+def expected(client, want):
+    """Whether the counters come to what is wanted, and stay there."""
+    for _ in range(600):
+        counted = {name: value[0] for name, value in client.counters().items() if value[0]}
+        if counted == want:
+            return None
+        time.sleep(0.01)
+    return counted
+
+
+def namespaces(count, rain):
+    """The first complaint, or None. Each round leaves the name space of the one before."""
+    cables, sock = Cables(), socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
+    for n in range(count):
+        if libc.unshare(CLONE_NEWNET):
+            return f"name space {n}: {errno.errorcode[ctypes.get_errno()]}"
+        with open("/proc/thread-self/ns/net", "rb") as there:
+            cables.lay(f"p{n}", there.fileno())
+        inside, client = Cables(), Socket()
+        inside.up("eth0")
+        inside.address(socket.if_nametoindex("eth0"), HERE)
+        friends = n % 5
+        client.run(load(interface_add("av", HERE), rule_set(("av-stun-in", None, "listed")),
+                        partner_add((f"{FRIEND}/32", ["messenger"], f"name space {n}")),
+                        *([interface_add("access", f"203.0.113.{friends + 1}")] * (friends > 0))))
+        for k in range(4 + friends):
+            send(sock, f"p{n}", frame(FRIEND if k < 2 + friends else OTHER, k))
+        counted = expected(client, {"av-stun-in": 2 + friends, "not-listed": 2})
+        if counted:
+            return f"name space {n} counts {counted}"
+        inside.close()
+        client.close()
+        rain.names.append(f"p{n}")
+    return None
+
+
+count = number("NAMESPACES", 250)
+tap.check("the module is loaded", not insert(image))
+rain = Rain()
+rain.start()
+complaint = in_thread(namespaces, count, rain)
+rain.over = True
+rain.join()
+tap.check(f"{count} name spaces, {rain.fallen} frames into them while they come and go", not complaint, complaint)
+for _ in range(600):
+    left = [name for name in os.listdir("/sys/class/net") if name.startswith("p")]
+    if not left:
+        break
+    time.sleep(0.1)
+tap.check("all of them are gone", not left, left)
+code = remove()
+tap.check("the module can be unloaded", not code, errno.errorcode.get(code))
+tap.done()
