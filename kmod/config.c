@@ -14,11 +14,12 @@ struct transaction {
 	struct edge_policy *staged;
 };
 
+/* As for every list whose length the caller chose: who is short of memory hears it, not the log. */
 static struct edge_policy *policy_alloc(u32 room)
 {
 	struct edge_policy *policy;
 
-	return kvzalloc(struct_size(policy, interfaces, room), GFP_KERNEL_ACCOUNT);
+	return kvzalloc(struct_size(policy, interfaces, room), GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
 }
 
 /* An empty policy with every default and a partner table of its own. */

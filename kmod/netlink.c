@@ -248,7 +248,7 @@ static struct edge_prefix *parse_partners(struct genl_info *info, bool groups_ne
 	*n = edge_netlink_count_entries(info);
 	if (!*n)
 		return ERR_PTR(REFUSE(info->extack, NULL, -EINVAL, "no partner is given"));
-	list = kvcalloc(*n, sizeof(*list), GFP_KERNEL_ACCOUNT);
+	list = kvcalloc(*n, sizeof(*list), GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
 	if (!list)
 		return ERR_PTR(-ENOMEM);
 	next = list;

@@ -352,7 +352,7 @@ static void forget(struct edge_prefixes *table, const struct edge_prefix *list, 
 int edge_prefix_add(struct edge_prefixes *table, const struct edge_prefix *list, u32 n,
 		    u32 limit, bool tolerant, u32 *bad)
 {
-	struct prepared *prepared = kvcalloc(n, sizeof(*prepared), GFP_KERNEL_ACCOUNT);
+	struct prepared *prepared = kvcalloc(n, sizeof(*prepared), GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
 	u32 changed = 0, fresh = 0, i;
 	int err;
 
