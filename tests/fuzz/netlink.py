@@ -24,7 +24,7 @@ import traceback
 import zlib
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "../lib"))
-import rig  # noqa: E402
+import lab  # noqa: E402
 from genl import (ACK, DUMP, DUMP_INTR, NESTED, NLMSG_DONE, NLMSG_ERROR, REQUEST, Genl,  # noqa: E402
                   Spec, attr, attrs, messages)
 from tap import Tap  # noqa: E402
@@ -500,7 +500,7 @@ class Front:
     """The sockets of a worker in one name space, and what it knows of the policy there."""
 
     def __init__(self, worker, namespace):
-        rig.enter(namespace)
+        lab.enter(namespace)
         self.worker, self.spec = worker, worker.spec
         self.clients = [Client(self.spec) for _ in range(4)]
         os.seteuid(65534)
@@ -515,7 +515,7 @@ class Front:
     def renew(self, place):
         """Closes a socket as it is, whatever it was in the middle of."""
         self.clients[place].socket.close()
-        rig.enter(self.namespace)
+        lab.enter(self.namespace)
         self.clients[place] = Client(self.spec)
 
     def raw(self, name):
@@ -802,8 +802,8 @@ def send_all(total, first):
 
 def main():
     print(f"# NF_EDGE_SEED={SEED}", flush=True)
-    rig.load_module()
-    rig.ip([f"netns add {name}" for name in ["arena"] + [f"home{n}" for n in range(2 * WORKERS)]])
+    lab.load_module()
+    lab.ip([f"netns add {name}" for name in ["arena"] + [f"home{n}" for n in range(2 * WORKERS)]])
     with open("/sys/kernel/rcu_expedited", "w", encoding="ascii") as file:
         file.write("1")
     tap = Tap()

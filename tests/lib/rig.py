@@ -20,8 +20,6 @@ import os
 import select
 import socket
 import subprocess
-import sys
-import threading
 import time
 
 from scapy.config import conf
@@ -32,8 +30,8 @@ from scapy.layers.inet6 import IPv6  # noqa: E402
 from scapy.layers.l2 import Ether  # noqa: E402
 from scapy.packet import Raw  # noqa: E402,F401
 
-TREE = os.path.realpath(os.path.join(os.path.dirname(__file__), "../.."))
-EDGECTL = os.path.join(TREE, "tools/edgectl/edgectl")
+from lab import EDGECTL, TREE, enter, ip, libc, load_module, on_thread  # noqa: E402,F401
+from tap import Tap  # noqa: E402
 
 ACCESS, AV, INTERNAL, SPARE = "203.0.113.10", "203.0.113.11", "203.0.113.12", "203.0.113.13"
 ACCESS6, AV6, INTERNAL6 = "2001:db8:113::10", "2001:db8:113::11", "2001:db8:113::12"
@@ -55,59 +53,6 @@ partner add {PIC} {PIC6} group pic
 PATHS = {"outside": "ext0", "inside": "int0", "beside": "alt0"}
 MACS = {name: f"02:00:00:00:00:{number:02x}" for number, name in
         enumerate(["outside", "ext0", "inside", "int0", "beside", "alt0"], 1)}
-
-libc = ctypes.CDLL(None, use_errno=True)
-
-
-def on_thread(function, *arguments):
-    box = []
-    thread = threading.Thread(target=lambda: box.append(function(*arguments)))
-    thread.start()
-    thread.join()
-    return box[0] if box else None
-
-
-def enter(namespace):
-    with open(f"/run/netns/{namespace}", "rb") as file:
-        if libc.setns(file.fileno(), 0x40000000):  # CLONE_NEWNET
-            raise OSError(ctypes.get_errno(), "setns")
-
-
-def ip(lines, namespace=None):
-    words = ["ip"] + (["-n", namespace] if namespace else []) + ["-batch", "-"]
-    subprocess.run(words, input="\n".join(lines), text=True, check=True)
-
-
-def load_module():
-    if os.path.isdir("/sys/module/nf_edge"):
-        return
-    ko = os.environ.get("NF_EDGE_KO") or os.path.join(TREE, "nf_edge.ko")
-    depends = subprocess.run(["modinfo", "-F", "depends", ko], capture_output=True, text=True,
-                             check=True).stdout.strip()
-    if depends:
-        subprocess.run(["modprobe", "-a"] + depends.split(","), check=True)
-    subprocess.run(["insmod", ko], check=True)
-
-
-class Tap:
-    """Counts and prints tests."""
-
-    def __init__(self):
-        self.count = self.failed = 0
-
-    def check(self, name, passed, *diagnosis):
-        self.count += 1
-        print(f"{'ok' if passed else 'not ok'} {self.count} - {name}")
-        if not passed:
-            self.failed += 1
-            for text in diagnosis:
-                for line in str(text).splitlines():
-                    print(f"# {line}")
-        sys.stdout.flush()
-
-    def done(self):
-        print(f"1..{self.count}", flush=True)
-        sys.exit(1 if self.failed else 0)
 
 
 class Rig(Tap):

@@ -6,7 +6,7 @@ import os
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "../lib"))
-import rig  # noqa: E402
+import lab  # noqa: E402
 from genl import Genl, Refused, Spec  # noqa: E402
 from tap import Tap  # noqa: E402
 
@@ -123,14 +123,14 @@ def check_transactions():
 def elsewhere(function):
     """What a function of a socket in another name space comes to."""
     def there():
-        rig.enter("other")
+        lab.enter("other")
         with Genl(spec) as genl:
             return function(genl)
-    return rig.on_thread(there)
+    return lab.on_thread(there)
 
 
 def check_place():
-    rig.ip(["netns add other"])
+    lab.ip(["netns add other"])
     elsewhere(lambda genl: genl.do("status-set", {"mode": "audit"}))
     tap.check("another name space's change: silence", not list(heard()))
 
@@ -163,7 +163,7 @@ def check_overrun():
 
 def check_memory():
     """Whatever allocation of a notification fails, the change holds and the listener knows."""
-    sys.path.insert(0, os.path.join(rig.TREE, "tests/faults/lib"))
+    sys.path.insert(0, os.path.join(lab.TREE, "tests/faults/lib"))
     from faults import Nth  # pylint: disable=import-outside-toplevel
     if not Nth.there():
         tap.skip("a change without memory for its notification",
@@ -193,7 +193,7 @@ def check_memory():
               f"fault {n} came: {came}, changed {changed}, told {events}, lost {lost}")
 
 
-rig.load_module()
+lab.load_module()
 spec = Spec()
 tap = Tap()
 ours, listener = Genl(spec), Genl(spec)

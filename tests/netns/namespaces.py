@@ -9,6 +9,7 @@
 import os
 import subprocess
 import sys
+import threading
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "../lib"))
 from rig import *  # noqa: E402,F403

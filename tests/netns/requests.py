@@ -6,7 +6,7 @@ import os
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "../lib"))
-import rig  # noqa: E402
+import lab  # noqa: E402
 from genl import DUMP, Genl, Refused, Spec  # noqa: E402
 from tap import Tap  # noqa: E402
 
@@ -28,7 +28,7 @@ def refused(name, op, values, error, text, attribute):
               and genl.do("status-get")["generation"] == before, answer)
 
 
-rig.load_module()
+lab.load_module()
 spec, tap = Spec(), Tap()
 genl = Genl(spec)
 genl.do("interface-add", {**ACCESS, "dev": "ext0"})

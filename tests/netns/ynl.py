@@ -14,8 +14,9 @@ import subprocess
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "../lib"))
-import rig  # noqa: E402
+import lab  # noqa: E402
 from genl import PATH, Spec  # noqa: E402
+from tap import Tap  # noqa: E402
 
 CLI = os.path.join(os.environ.get("NF_EDGE_LINUX", ""), "tools/net/ynl/pyynl/cli.py")
 OPTIONS = ["--spec", PATH, "--no-schema", "--output-json"]
@@ -204,9 +205,9 @@ def check_policies():
         tap.check(f"the kernel's policy of {op.name}", said == wanted, f"wanted: {wanted}", said)
 
 
-rig.load_module()
+lab.load_module()
 sys.dont_write_bytecode = True  # not into the kernel source
-tap = rig.Tap()
+tap = Tap()
 if not os.path.exists(CLI):
     print("1..0 # SKIP NF_EDGE_LINUX names no kernel source")
     sys.exit()

@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What every scenario in Python needs: the module, and name spaces."""
+
+import ctypes
+import os
+import subprocess
+import threading
+
+TREE = os.path.realpath(os.path.join(os.path.dirname(__file__), "../.."))
+EDGECTL = os.path.join(TREE, "tools/edgectl/edgectl")
+
+libc = ctypes.CDLL(None, use_errno=True)
+
+
+def load_module():
+    """Loads nf_edge from $NF_EDGE_KO, else as it was built in the tree, if it is not there."""
+    if os.path.isdir("/sys/module/nf_edge"):
+        return
+    ko = os.environ.get("NF_EDGE_KO") or os.path.join(TREE, "nf_edge.ko")
+    depends = subprocess.run(["modinfo", "-F", "depends", ko], capture_output=True, text=True,
+                             check=True).stdout.strip()
+    if depends:
+        subprocess.run(["modprobe", "-a"] + depends.split(","), check=True)
+    subprocess.run(["insmod", ko], check=True)
+
+
+def on_thread(function, *arguments):
+    """What a function comes to on a thread of its own, which may enter other name spaces."""
+    box = []
+    thread = threading.Thread(target=lambda: box.append(function(*arguments)))
+    thread.start()
+    thread.join()
+    return box[0] if box else None
+
+
+def enter(namespace):
+    with open(f"/run/netns/{namespace}", "rb") as file:
+        if libc.setns(file.fileno(), 0x40000000):  # CLONE_NEWNET
+            raise OSError(ctypes.get_errno(), "setns")
+
+
+def ip(lines, namespace=None):
+    words = ["ip"] + (["-n", namespace] if namespace else []) + ["-batch", "-"]
+    subprocess.run(words, input="\n".join(lines), text=True, check=True)
