@@ -352,11 +352,12 @@ static void forget(struct edge_prefixes *table, const struct edge_prefix *list, 
 int edge_prefix_add(struct edge_prefixes *table, const struct edge_prefix *list, u32 n,
 		    u32 limit, bool tolerant, u32 *bad)
 {
-	struct prepared *prepared = kvcalloc(n, sizeof(*prepared), GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
 	u32 changed = 0, fresh = 0, i;
+	struct prepared *prepared;
 	int err;
 
 	*bad = 0;
+	prepared = kvcalloc(n, sizeof(*prepared), GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
 	if (!prepared)
 		return -ENOMEM;
 
