@@ -302,25 +302,32 @@ fail:
 	return NULL;
 }
 
-static struct edge_flow read_at(struct kunit *test, u8 hook, u8 family, const u8 *bytes,
-				u16 length, u16 linear, u16 piece)
+/* A packet borrows its route, if it has one. */
+static struct edge_flow read_at(struct kunit *test, u8 hook, struct dst_entry *route, u8 family,
+				struct sk_buff *skb)
 {
 	const struct nf_hook_state state = { .hook = hook, .pf = family };
-	struct sk_buff *skb = skb_of(bytes, length, linear, piece);
 	struct edge_flow flow;
+	bool judged;
 
 	KUNIT_ASSERT_NOT_NULL(test, skb);
-	KUNIT_EXPECT_EQ(test, skb->len, length);
-	KUNIT_EXPECT_TRUE(test, edge_flow_read_network(skb, &state, &flow));
+	rcu_read_lock();
+	if (route)
+		skb_dst_set_noref(skb, route);
+	judged = edge_flow_read_network(skb, &state, &flow);
 	edge_flow_read_transport(skb, &flow);
+	skb->_skb_refdst = 0;
+	rcu_read_unlock();
 	kfree_skb(skb);
+	KUNIT_EXPECT_TRUE(test, judged);
 	return flow;
 }
 
 static struct edge_flow read_pieces(struct kunit *test, u8 family, const u8 *bytes, u16 length,
 				    u16 linear, u16 piece)
 {
-	return read_at(test, NF_INET_PRE_ROUTING, family, bytes, length, linear, piece);
+	return read_at(test, NF_INET_PRE_ROUTING, NULL, family,
+		       skb_of(bytes, length, linear, piece));
 }
 
 static struct edge_flow read_linear(struct kunit *test, u8 family, const u8 *bytes, u16 length)
@@ -440,14 +447,27 @@ static void flow_tells_icmp_types_apart(struct kunit *test)
 	}
 }
 
+/* Routing takes one from the hop limit, a bridge does not; what counts is what it was before. */
 static void flow_tells_icmpv6_types_apart(struct kunit *test)
 {
 	static const u8 echo[] = { IPV6(IPPROTO_ICMPV6), ICMP(0) };
 	static const u8 hops[] = { 0, 1, 2, 64, 253, 254, 255 };
-	static const u8 hooks[] = { NF_INET_PRE_ROUTING, NF_INET_LOCAL_IN, NF_INET_FORWARD };
+	struct dst_entry *routes = kunit_kcalloc(test, 2, sizeof(*routes), GFP_KERNEL);
+	struct dst_entry *route = &routes[0], *bridged = &routes[1];
+	const struct {
+		u8 hook;
+		struct dst_entry *route;
+		u8 taken;
+	} at[] = {
+		{ NF_INET_PRE_ROUTING }, { NF_INET_PRE_ROUTING, bridged },
+		{ NF_INET_LOCAL_IN, route }, { NF_INET_LOCAL_OUT, route },
+		{ NF_INET_FORWARD, route, 1 }, { NF_INET_FORWARD, bridged }, { NF_INET_FORWARD },
+	};
 	u8 packet[sizeof(echo)];
-	int type, i;
+	int type, i, j;
 
+	KUNIT_ASSERT_NOT_NULL(test, routes);
+	bridged->flags = DST_FAKE_RTABLE;
 	memcpy(packet, echo, sizeof(echo));
 	for (type = 0; type < 256; type++) {
 		/* RFC 4443; 4861 less redirects; 2710 and 3810 */
@@ -455,22 +475,23 @@ static void flow_tells_icmpv6_types_apart(struct kunit *test)
 		bool discovery = type >= 133 && type <= 136;
 		bool listener = (type >= 130 && type <= 132) || type == 143;
 
-		for (i = 0; i < ARRAY_SIZE(hops) * ARRAY_SIZE(hooks); i++) {
-			u8 hop = hops[i / ARRAY_SIZE(hooks)], hook = hooks[i % ARRAY_SIZE(hooks)];
+		packet[sizeof(struct ipv6hdr)] = type;
+		for (i = 0; i < ARRAY_SIZE(hops) * ARRAY_SIZE(at); i++) {
+			u8 hop = hops[i % ARRAY_SIZE(hops)], kind = EDGE_KIND_OTHER;
 			struct edge_flow flow;
-			bool on_link;
 
-			/* routing has taken one when a packet is forwarded; a bridge has not */
-			on_link = hop == 255 || (hop == 254 && hook == NF_INET_FORWARD);
+			j = i / ARRAY_SIZE(hops);
+			if (error)
+				kind = EDGE_KIND_ICMP_ERROR;
+			else if (discovery && hop + at[j].taken == 255)
+				kind = EDGE_KIND_NEVER;
+			else if (listener && hop + at[j].taken == 1)
+				kind = EDGE_KIND_NEVER;
 			packet[7] = hop;
-			packet[sizeof(struct ipv6hdr)] = type;
-			flow = read_at(test, hook, NFPROTO_IPV6, packet, sizeof(packet),
-				       sizeof(packet), 1);
-			KUNIT_EXPECT_EQ_MSG(test, flow.kind,
-					    error ? EDGE_KIND_ICMP_ERROR :
-					    (discovery && on_link) || (listener && hop == 1) ?
-					    EDGE_KIND_NEVER : EDGE_KIND_OTHER,
-					    "type %d, hop limit %u, hook %u", type, hop, hook);
+			flow = read_at(test, at[j].hook, at[j].route, NFPROTO_IPV6,
+				       skb_of(packet, sizeof(packet), sizeof(packet), 1));
+			KUNIT_EXPECT_EQ_MSG(test, flow.kind, kind,
+					    "type %d, hop limit %u, place %d", type, hop, j);
 		}
 	}
 }

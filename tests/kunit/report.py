@@ -14,6 +14,7 @@ sys.path.insert(0, os.path.join(TREE, "tests/lib"))
 from tap import Tap  # noqa: E402
 
 RESULT = re.compile(r"^( *)(ok|not ok) (\d+) ?(?:- )?(.*?)(?: # (SKIP.*))?$")
+HEADER = re.compile(r"^ *(KTAP version|# Subtest:|# module:)")
 PLAN = re.compile(r"^( *)1\.\.(\d+)$")
 INDENT = 4
 PURE = ["policy", "ports", "prefix"]
@@ -39,7 +40,7 @@ class Ktap:
     def report(self):
         """One line a test; a suite's own result only where its tests do not explain it."""
         plans, counts = {}, {}
-        said, parameters, tests, failed = [], 0, [], []
+        said, parameters, tests = [], 0, []
         for line in self.lines:
             if plan := PLAN.match(line):
                 depth = len(plan[1]) // INDENT
@@ -47,14 +48,14 @@ class Ktap:
                 continue
             result = RESULT.match(line)
             if not result:
-                said.append(line)
+                if not HEADER.match(line):
+                    said.append(line)
                 continue
             depth, passed, name = len(result[1]) // INDENT, result[2] == "ok", result[4]
             counts[depth] = counts.get(depth, 0) + 1
             if depth == 2:
                 parameters += 1
                 if not passed:
-                    failed.append(name)
                     said.append(f"failed with: {name}")
                 continue
             if depth == 1:
@@ -62,7 +63,7 @@ class Ktap:
             else:
                 self.suite(name, passed, tests, (plans.pop(1, None), counts.pop(1, 0)))
                 tests = []
-            said, parameters, failed = [], 0, []
+            said, parameters = [], 0
         if tests:
             self.suite("the last suite", False, tests, (plans.get(1), counts.get(1, 0)))
         self.tap.check("every suite ran to its end",
@@ -79,8 +80,8 @@ class Ktap:
             self.tap.check(f"{name}: runs what it planned", False, f"planned {plan}, saw {count}")
 
 
-def first_complaint(lines, pattern):
-    """With what follows it."""
+def first(lines, pattern):
+    """The first line that matches, with what follows it."""
     for number, line in enumerate(lines):
         if re.search(pattern, line):
             return lines[number:number + 25]
@@ -188,11 +189,12 @@ def main():
     build, log, complaints = sys.argv[1:]
     tap = Tap()
     built = read_lines(log)
-    tap.check("the kernel builds", os.path.exists(f"{build}/linux"), *built[-60:])
-    tap.check("the module and its tests build without a warning",
-              not any("nf_edge" in line and "warning:" in line for line in built), *built[-60:])
+    tap.check("the kernel builds", os.path.exists(f"{build}/linux"),
+              *first(built, r"error:|nf_edge/.*in function") or built[-60:])
     if tap.failed:
         tap.done()
+    warned = first(built, "nf_edge/.*warning:")
+    tap.check("the module and its tests build without a warning", not warned, *warned)
 
     said = read_lines(f"{build}/test.log")
     ktap = Ktap(tap, said)
@@ -200,7 +202,7 @@ def main():
     for path in sorted(glob.glob(f"{TREE}/kmod/*_test.c")):
         suite = "nf_edge_" + os.path.basename(path).removesuffix("_test.c")
         tap.check(f"{suite} is among the suites", suite in ktap.suites)
-    complaint = first_complaint(said, complaints)
+    complaint = first(said, complaints)
     tap.check("the kernel has nothing to complain of", said and not complaint, *complaint)
     report_coverage(tap, build)
     tap.done()
