@@ -105,8 +105,7 @@ class Traffic:
             for other in (address + 1, address - 1):
                 self.notice(other)
         for prefix in policy.partners:
-            first, last = int(prefix.network_address), int(prefix.broadcast_address)
-            for value in (first, last, first - 1, last + 1, self.rng.randint(first, last), self.rng.randint(first, last)):
+            for value in self.around(prefix):
                 if 0 <= value < 1 << prefix.max_prefixlen:
                     self.notice(type(prefix.network_address)(value))
         for version in (4, 6):
@@ -115,6 +114,14 @@ class Traffic:
         self.versions = [version for version in (4, 6) if self.edges[version]] or [4, 6]
         ends = {end for first, last in policy.rtp_ports for port in (first, last) for end in (port - 1, port, port + 1)}
         self.rtp_ends = sorted(port for port in ends if 0 < port < 65536)
+
+    def around(self, prefix):
+        """Addresses in a prefix, next to it, and one bit beside it."""
+        first, last = int(prefix.network_address), int(prefix.broadcast_address)
+        within = [self.rng.randint(first, last) for _ in range(3)]
+        beside = [prefix.prefixlen, self.rng.randint(1, prefix.prefixlen)] if prefix.prefixlen else []
+        return [first, last, first - 1, last + 1, *within,
+                *[value ^ 1 << prefix.max_prefixlen - bit for value, bit in zip(within, beside)]]
 
     def notice(self, address):
         if address not in self.policy.roles and world.routable(address):
