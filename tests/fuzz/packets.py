@@ -155,6 +155,11 @@ def repaired(packet, lengths=True, transport=True):
     return bytes(packet)
 
 
+def ends(packet):
+    """(source, destination)"""
+    return (packet[12:16], packet[16:20]) if packet[0] >> 4 == 4 else (packet[8:24], packet[24:40])
+
+
 class Checker:
     """What must not come out. Made from the policy's text, not from the module's code.
 
@@ -229,7 +234,7 @@ class Checker:
 
     def complaint(self, packet):
         ip4 = packet[0] >> 4 == 4
-        source, target = (packet[12:16], packet[16:20]) if ip4 else (packet[8:24], packet[24:40])
+        source, target = ends(packet)
         lies, kind, at = self.headers(packet, ip4)
         about = None
         if not lies and kind == (ICMP if ip4 else ICMP6) and self.is_error(packet[at], ip4):
@@ -329,17 +334,15 @@ class Checker:
         return None
 
     def inner(self, packet, ip4):
-        """(source, destination, protocol, ports) of the packet that an error is about, or None."""
-        try:
-            if ip4:
-                at, kind = (packet[0] & 15) * 4, packet[9]
-                source, target = packet[12:16], packet[16:20]
-            else:
-                *_, (at, kind) = self.walk(packet)
-                source, target = packet[8:24], packet[24:40]
-            return source, target, kind, *struct.unpack_from("!HH", packet, at)
-        except (struct.error, IndexError):
+        """(source, destination, protocol, ports) of the packet that an error is about: None without
+        addresses, ports 0 where they do not show."""
+        if len(packet) < (20 if ip4 else 40):
             return None
+        if ip4:
+            at, kind = (packet[0] & 15) * 4, packet[9]
+        else:
+            *_, (at, kind) = self.walk(packet)
+        return *ends(packet), kind, *(struct.unpack_from("!HH", packet, at) if at + 4 <= len(packet) else (0, 0))
 
     def either_way(self, source, target, kind, sport, dport):
         return self.admitted(source, target, kind, dport) or self.admitted(target, source, kind, sport)
@@ -371,20 +374,11 @@ class Maker:
 
     def __init__(self, rng):
         self.rng = rng
-        self.pairs = {}		# the ends of flows, and of those that a row admits: {(protocol, port): [(initiator, responder)]}
-        for one in map(raw, EDGE):
-            for other in map(raw, REMOTE):
-                if len(one) == len(other):
-                    self.add_pair(one, other)
-                    self.add_pair(other, one)
+        self.pairs = [(one, other) for one in map(raw, EDGE) for other in map(raw, REMOTE) if len(one) == len(other)]
+        self.pairs += [pair[::-1] for pair in self.pairs]
+        self.admitted = {protocol: [(*pair, port) for port in SERVICES for pair in self.pairs
+                                    if Checker.admitted(*pair, protocol, port)] for protocol in (TCP, UDP)}
         self.base = [self.one() for _ in range(3000)]
-
-    def add_pair(self, source, target):
-        self.pairs.setdefault(None, []).append((source, target))
-        for protocol in (TCP, UDP):
-            for port in SERVICES:
-                if Checker.admitted(source, target, protocol, port):
-                    self.pairs.setdefault((protocol, port), []).append((source, target))
 
     # Well-formed
 
@@ -392,8 +386,10 @@ class Maker:
         """(source, destination, source port, destination port), mostly of a flow that a row admits, either way."""
         rng = self.rng
         other, service = 1024 + rng.randrange(48), rng.choice(SERVICES)
-        pairs = self.pairs.get((protocol, service)) if rng.random() < 0.9 else None
-        source, target = rng.choice(pairs or self.pairs[None])
+        if rng.random() < 0.9:
+            source, target, service = rng.choice(self.admitted[protocol])
+        else:
+            source, target = rng.choice(self.pairs)
         if rng.random() < 0.6:
             return source, target, other, service
         return target, source, service, other
@@ -547,7 +543,7 @@ class Maker:
             elif how == 6:
                 del packet[at:at + rng.choice((1, 2, 4, 8))]
             elif how == 7:
-                del packet[at:]
+                del packet[max(at, 20 if original[0] >> 4 == 4 else 40):]
             elif how == 8:
                 packet[at:at] = rng.randbytes(rng.choice((1, 2, 4, 8, 40)))
             else:
@@ -850,7 +846,7 @@ class Fuzz:
             self.complain("canary", f"after {self.sent} packets a well-formed one did not come out")
         for key, pieces in self.checker.fragments.items():
             header = next(iter(pieces.values()))[0]
-            if header[12:16] in ROLES_OF or header[16:20] in ROLES_OF or header[8:24] in ROLES_OF or header[24:40] in ROLES_OF:
+            if self.checker.ours(*ends(header)):
                 self.complain("let through", f"a fragment without the others: {key.hex()}",
                               *[(header + data).hex() for header, data, _ in pieces.values()])
         self.checker.fragments.clear()
@@ -924,19 +920,15 @@ class Fuzz:
 
     # All of it
 
-    @staticmethod
-    def target(packet):
-        return packet[16:20] if packet[0] >> 4 == 4 else packet[24:40]
-
     def where(self, packet):
         """From the side that the source is on, mostly; a local address sends from here."""
         rng = self.rng
         roll = rng.random()
-        if roll < 0.05:
-            return rng.choice(("ext0", "int0", "ext1", "int1") + (("local",) if self.target(packet) not in OWN else ()))
-        source = packet[12:16] if packet[0] >> 4 == 4 else packet[8:24]
-        if source in OWN and self.target(packet) not in OWN:	# else it would be over the loopback device
+        source, target = ends(packet)
+        if source in OWN and target not in OWN:	# else it would be over the loopback device
             return "local"
+        if roll < 0.05:	# wherever
+            return rng.choice(("ext0", "int0", "ext1", "int1") if target in OWN else ("ext0", "int0", "ext1", "int1", "local"))
         side = "int" if source in ROLES_OF else "ext"
         return side + ("1" if roll < 0.35 else "0")
 

@@ -6,6 +6,8 @@
  * the chain of frame pointers (CONFIG_FRAME_POINTER) and stops where that leaves the stack.
  */
 #include <linux/export.h>
+#include <linux/kernel.h>
+#include <linux/mm.h>
 #include <linux/sched.h>
 #include <linux/stacktrace.h>
 #include <asm/stacktrace.h>
@@ -18,6 +20,15 @@ static bool goes_on(unsigned long from, unsigned long to)
 	       (to & (THREAD_SIZE - 1)) <= THREAD_SIZE - sizeof(struct stack_frame);
 }
 
+/*
+ * Modules lie where vmalloc() puts things. __kernel_text_address() would look for the module, in a
+ * tree, for each frame.
+ */
+static bool is_text(unsigned long address)
+{
+	return core_kernel_text(address) || is_vmalloc_addr((void *)address);
+}
+
 void dump_trace(struct task_struct *tsk, const struct stacktrace_ops *ops, void *data)
 {
 	unsigned long at = get_frame_pointer(tsk, tsk->thread.segv_regs), from = at - sizeof(long);
@@ -26,7 +37,7 @@ void dump_trace(struct task_struct *tsk, const struct stacktrace_ops *ops, void 
 		const struct stack_frame *frame = (const struct stack_frame *)at;
 		unsigned long address = READ_ONCE_NOCHECK(frame->return_address);
 
-		if (!__kernel_text_address(address))
+		if (!is_text(address))
 			break;
 		ops->address(data, address, 1);
 		from = at;
