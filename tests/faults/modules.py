@@ -5,14 +5,15 @@
 # runs: admitted packets are neither lost nor counted twice, each name space counts its own,
 # and nothing is left behind.
 #
-#   NF_EDGE_FAULTS_MODULES      loads and unloads (250)
-#   NF_EDGE_FAULTS_NAMESPACES   name spaces made and destroyed (250)
+#   NF_EDGE_FAULTS_MODULES      loads and unloads (1,000)
+#   NF_EDGE_FAULTS_NAMESPACES   name spaces made and destroyed (1,000)
 #
 #     lib/traffic.py draws the first half's. In the second each name space is at the end of a
 #     cable, and frames keep coming through it while its owner leaves:
 #
 #     this name space  pN ======== eth0  N-th name space: nf_edge, Edge address HERE
 
+import collections
 import ctypes
 import errno
 import os
@@ -63,8 +64,8 @@ def loads(count):
     return None
 
 
-count = number("MODULES", 250)
-traffic = Traffic(refused=[])
+count = number("MODULES", 1000)
+traffic = Traffic(refused=[], pause=0.01)
 traffic.start()
 complaint = in_thread(loads, count)
 tally, trouble = traffic.stop()
@@ -85,6 +86,13 @@ class Cables(Netlink):
     def request(self, kind, payload, flags=0):
         self.sock.send(self.message(kind, payload, ACK | flags))
         self.answer()
+
+    def wait(self, name):
+        """Until both ends are up, and the queue does not swallow frames any more."""
+        path = f"/sys/class/net/{name}/operstate"
+        while open(path, encoding="ascii").read() != "up\n":
+            time.sleep(0.001)
+        self.up(name)	# that has to wait for who said so to let go of the lock
 
     @staticmethod
     def link(up=False):
@@ -115,29 +123,40 @@ def frame(source, number):
     return b"\2\0\0\0\0\1" + b"\2\0\0\0\0\2" + b"\x08\0" + head[:10] + struct.pack("!H", total) + head[12:] + body
 
 
+def frames_into():
+    """A socket for frames into a cable, once it is bound to this end: to look for a device that is
+    gone, at each frame, has the kernel look for a module."""
+    return socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
+
+
+def send(sock, data):
+    try:
+        sock.send(data)
+    except OSError:	# nobody is there any more
+        pass
+
+
 class Rain(threading.Thread):
     """Frames into the last cables, whether somebody is still there or not."""
 
     def __init__(self):
-        super().__init__()
-        self.names, self.over, self.fallen = [], False, 0
-        self.sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
+        super().__init__(daemon=True)
+        self.socks, self.over, self.fallen = collections.deque(maxlen=3), False, 0
+        self.a_pass = threading.Lock()
+
+    def add(self, sock):
+        """And lets go of the third last."""
+        with self.a_pass:
+            self.socks.append(sock)
 
     def run(self):
         while not self.over:
-            for name in self.names[-3:]:
-                for source in (FRIEND, OTHER) * 8:
-                    self.fallen += 1
-                    send(self.sock, name, frame(source, self.fallen))
-            time.sleep(0.001)
-
-
-def send(sock, name, data):
-    try:
-        sock.sendto(data, (name, 0x800))
-        return True
-    except OSError:
-        return False
+            with self.a_pass:
+                for sock in self.socks:
+                    for source in (FRIEND, OTHER) * 8:
+                        self.fallen += 1
+                        send(sock, frame(source, self.fallen))
+            time.sleep(0.01)
 
 
 def expected(client, want):
@@ -152,31 +171,35 @@ def expected(client, want):
 
 def namespaces(count, rain):
     """The first complaint, or None. Each round leaves the name space of the one before."""
-    cables, sock = Cables(), socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
+    cables, socks = Cables(), [frames_into() for _ in range(4)]
     for n in range(count):
         if libc.unshare(CLONE_NEWNET):
             return f"name space {n}: {errno.errorcode[ctypes.get_errno()]}"
         with open("/proc/thread-self/ns/net", "rb") as there:
             cables.lay(f"p{n}", there.fileno())
+        sock = socks[n % 4]	# the rain has the others
+        sock.bind((f"p{n}", 0x800))
+        sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)	# of the device before
         inside, client = Cables(), Socket()
         inside.up("eth0")
         inside.address(socket.if_nametoindex("eth0"), HERE)
+        cables.wait(f"p{n}")
         friends = n % 5
         client.run(load(interface_add("av", HERE), rule_set(("av-stun-in", None, "listed")),
                         partner_add((f"{FRIEND}/32", ["messenger"], f"name space {n}")),
                         *([interface_add("access", f"203.0.113.{friends + 1}")] * (friends > 0))))
         for k in range(4 + friends):
-            send(sock, f"p{n}", frame(FRIEND if k < 2 + friends else OTHER, k))
+            send(sock, frame(FRIEND if k < 2 + friends else OTHER, k))
         counted = expected(client, {"av-stun-in": 2 + friends, "not-listed": 2})
         if counted:
             return f"name space {n} counts {counted}"
         inside.close()
         client.close()
-        rain.names.append(f"p{n}")
+        rain.add(sock)
     return None
 
 
-count = number("NAMESPACES", 250)
+count = number("NAMESPACES", 1000)
 tap.check("the module is loaded", not insert(image))
 rain = Rain()
 rain.start()

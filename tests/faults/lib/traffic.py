@@ -86,8 +86,9 @@ def udp_socket(namespace, host, port=0):
 class Traffic:
     """open() and revoke in between, where a revoked flow is wanted; start(); stop()."""
 
-    def __init__(self, admitted=ADMITTED, refused=REFUSED):
-        self.admitted, self.refused = admitted, list(refused)
+    def __init__(self, admitted=ADMITTED, refused=REFUSED, pause=0):
+        """pause: seconds between rounds."""
+        self.admitted, self.refused, self.pause = admitted, list(refused), pause
         self.listeners = [udp_socket(*one) for one in LISTENERS]
         self.former = None
         self.sequence = 0
@@ -170,6 +171,7 @@ class Traffic:
                     self.count(one[4], one[1], 0, flows=1)
             rounds += 1
             self.round(clients, refused)
+            time.sleep(self.pause)
         # what was on its way when the last round ended
         time.sleep(1)
         for sock in self.listeners + [sock for sock, _ in refused]:
