@@ -102,8 +102,8 @@ void edge_config_free(struct edge_net *edge)
 static void touch(struct edge_net *edge)
 {
 	lockdep_assert_held(&edge->lock);
-	if (!++edge->generation)	/* 0 is no generation: netlink's cb->seq reserves it */
-		edge->generation = 1;
+	/* 0 is no generation: netlink's cb->seq reserves it. Sysfs reads without the lock. */
+	WRITE_ONCE(edge->generation, edge->generation + 1 ?: 1);
 	edge->changed = ktime_get_boottime_seconds();
 }
 

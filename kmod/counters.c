@@ -64,8 +64,11 @@ static struct edge_tally fold(const struct edge_counters *counters, u32 slot)
 
 struct edge_tally edge_counters_read(const struct edge_counters *counters, u32 slot)
 {
+	const struct edge_tally *from = &counters->base[slot];
 	/* the base first: what is folded afterwards can only be more */
-	const struct edge_tally base = counters->base[slot];
+	const struct edge_tally base = {
+		READ_ONCE(from->packets), READ_ONCE(from->bytes), READ_ONCE(from->flows)
+	};
 	struct edge_tally tally;
 
 	smp_rmb();	/* pairs with edge_counters_reset() */
@@ -85,6 +88,8 @@ void edge_counters_reset(struct edge_counters *counters)
 		const struct edge_tally now = fold(counters, slot);
 
 		smp_wmb();	/* whoever sees the new base sees at least as much counted */
-		counters->base[slot] = now;
+		WRITE_ONCE(counters->base[slot].packets, now.packets);
+		WRITE_ONCE(counters->base[slot].bytes, now.bytes);
+		WRITE_ONCE(counters->base[slot].flows, now.flows);
 	}
 }

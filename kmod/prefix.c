@@ -315,7 +315,7 @@ static void finish_add(struct edge_prefixes *table, const struct edge_prefix *en
 
 	kfree(prepared->old_name);
 	if (!node->groups)
-		table->count++;
+		WRITE_ONCE(table->count, table->count + 1);
 	node->pending = 0;
 	WRITE_ONCE(node->groups, node->groups | entry->groups);
 }
@@ -421,7 +421,7 @@ int edge_prefix_del(struct edge_prefixes *table, const struct edge_prefix *list,
 			continue;
 		kfree(node->name);
 		node->name = NULL;
-		table->count--;
+		WRITE_ONCE(table->count, table->count - 1);
 		prune(table, &list[i]);
 	}
 	return changed;

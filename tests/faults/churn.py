@@ -6,6 +6,8 @@
 # gets through, each is counted once; the generation moves with every change and with
 # nothing else; and the policy in force is what the changes amount to.
 #
+# Meanwhile somebody reads every file of sysfs, again and again.
+#
 #   NF_EDGE_FAULTS_CHANGES   changes one by one (10,000)
 #   NF_EDGE_FAULTS_LOADS     whole policies (1,000), every 20th by edgectl
 #   NF_EDGE_SEED             as printed
@@ -13,10 +15,11 @@
 import ipaddress
 import os
 import sys
+import threading
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "lib"))
 from faults import *  # noqa: E402,F403
-from rig import EDGECTL, enter, load_module  # noqa: E402
+from lab import EDGECTL, enter, libc, load_module  # noqa: E402
 from traffic import *  # noqa: E402,F403
 from wire import *  # noqa: E402,F403
 
@@ -235,6 +238,27 @@ def in_gateway(function):
     return in_thread(there)
 
 
+class Looker(threading.Thread):
+    """Somebody who reads every file of sysfs all the time."""
+
+    def __init__(self):
+        super().__init__(daemon=True)
+        self.read, self.over, self.well = 0, False, False
+
+    def run(self):
+        enter(GATEWAY)
+        os.makedirs("/run/looker")
+        libc.mount(b"sysfs", b"/run/looker", b"sysfs", 0, None)
+        paths = [os.path.join(path, name) for path, _, names in os.walk("/run/looker/kernel/nf_edge") for name in names]
+        while not self.over:
+            for path in paths:
+                with open(path, encoding="ascii") as file:
+                    assert file.read().endswith("\n"), path
+                self.read += 1
+                time.sleep(0.001)
+        self.well = True
+
+
 client = in_gateway(Socket)
 rule_defaults = {ROWS[one["ROW"]]: PEERS[one["PEERS"]] for one in map(read, client.list("RULE_GET"))}
 model = Model(rng)
@@ -247,6 +271,8 @@ client.run(load(*model.commands()))
 client.ask("STATS_RESET")
 start, model.changes = client.generation(), 0
 traffic.start()
+looker = Looker()
+looker.start()
 wrong = {}
 
 
@@ -281,10 +307,13 @@ while done < changes or loaded < loads:
     if loaded % 50 == 0:
         compare(f"after {done} changes and {loaded} loads")
 compare("at the end")
+looker.over = True
+looker.join()
 tally, trouble = traffic.stop()
 counted = {name: list(values) for name, values in client.counters().items() if any(values)}
 print(f"# {done} changes, {loaded} loads, {refusals} refusals; {sum(one[0] for one in tally.values())} packets")
 tap.check("no packet of an admitted flow is lost, none of another is let through", not trouble, trouble)
+tap.check("sysfs can be read all the time", looker.read and looker.well, f"{looker.read} files")
 tap.check("each packet, byte and flow is counted once", tally == counted, f"sent {tally}", f"counted {counted}")
 tap.check("the generation moves with every change and nothing else", "generation" not in wrong, wrong.get("generation"))
 tap.check("what must be refused is refused", "refusal" not in wrong, wrong.get("refusal"))
