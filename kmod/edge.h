@@ -60,6 +60,7 @@ struct edge_interface;
  * @reply: the packet goes from @dst to @src
  * @malformed: its headers cannot be parsed or must not be believed
  * @routed: it has been routed on, which took one from the hop limit
+ * @delivered: it is for this machine, which reads its headers next
  * @in: name of the device that it entered by, or NULL
  * @out: name of the device that it leaves by, or NULL
  * @src_edge: the Edge address that @src is, or NULL; see edge_policy_recognise()
@@ -77,6 +78,7 @@ struct edge_flow {
 	bool reply;
 	bool malformed;
 	bool routed;
+	bool delivered;
 	const char *in;
 	const char *out;
 	const struct edge_interface *src_edge;

@@ -52,6 +52,7 @@ bool edge_flow_read_network(const struct sk_buff *skb, const struct nf_hook_stat
 	flow->in = state->in ? state->in->name : NULL;
 	flow->out = out ? out->name : NULL;
 	flow->routed = is_routed(skb, state);
+	flow->delivered = state->hook == NF_INET_LOCAL_IN;
 	flow->family = state->pf;
 	if (state->pf == NFPROTO_IPV4) {
 		flow->src.ip = ip_hdr(skb)->saddr;
@@ -122,8 +123,20 @@ static bool is_extension_header(u8 header)
 	}
 }
 
-static u32 ipv6_transport(const struct sk_buff *skb, u8 *protocol)
+/*
+ * Whether the kernel, when it delivers the packet, reads the header that @link names, and not at
+ * @at. nf_defrag_ipv6 has it read on behind the fragment header that it took away, although the
+ * extension headers before are still to be read: it would take the one for the other, a sender's
+ * choice of bytes for a port that nobody judged.
+ */
+static bool misread(const struct sk_buff *skb, u32 link, u32 at)
 {
+	return link == IP6CB(skb)->nhoff && at != skb_transport_offset(skb);
+}
+
+static u32 ipv6_transport(const struct sk_buff *skb, bool delivered, u8 *protocol)
+{
+	u32 link = offsetof(struct ipv6hdr, nexthdr);	/* of the byte that names the header */
 	u8 header = ipv6_hdr(skb)->nexthdr;
 	u32 at = sizeof(struct ipv6hdr);
 	int count;
@@ -132,7 +145,7 @@ static u32 ipv6_transport(const struct sk_buff *skb, u8 *protocol)
 		u8 buffer[8];
 		const u8 *ext = skb_header_pointer(skb, at, sizeof(buffer), buffer);
 
-		if (!ext || count == EXTENSION_HEADERS_MAX)
+		if (!ext || count == EXTENSION_HEADERS_MAX || (delivered && misread(skb, link, at)))
 			return 0;
 		if (header == NEXTHDR_ROUTING && ext[2] == IPV6_SRCRT_TYPE_0)
 			return 0;	/* RFC 5095 */
@@ -140,6 +153,7 @@ static u32 ipv6_transport(const struct sk_buff *skb, u8 *protocol)
 		if (header == NEXTHDR_FRAGMENT && (ext[2] || ext[3] & ~0x06))
 			return 0;
 
+		link = at;
 		if (header == NEXTHDR_FRAGMENT)
 			at += 8;
 		else if (header == NEXTHDR_AUTH)
@@ -251,8 +265,9 @@ static bool read_protocol(const struct sk_buff *skb, u32 at, struct edge_flow *f
 
 void edge_flow_read_transport(const struct sk_buff *skb, struct edge_flow *flow)
 {
-	u32 at = flow->family == NFPROTO_IPV4 ? ipv4_transport(skb, &flow->protocol) :
-						ipv6_transport(skb, &flow->protocol);
+	u32 at = flow->family == NFPROTO_IPV4 ?
+		 ipv4_transport(skb, &flow->protocol) :
+		 ipv6_transport(skb, flow->delivered, &flow->protocol);
 
 	flow->malformed = !at || !read_protocol(skb, at, flow) || edge_addresses_lie(flow);
 }

@@ -12,12 +12,14 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "../lib"))
 from rig import *  # noqa: E402,F403
+from scapy.layers.inet6 import IPv6ExtHdrFragment, IPv6ExtHdrRouting  # noqa: E402
 
 HERE, HERE6 = "203.0.113.50", "2001:db8:113::50"
 rig = Rig()
 ip([f"addr add {HERE}/32 dev lo", f"addr add {HERE6}/128 dev lo nodad"], "gw")
-rig.load(f"interface add access {HERE} dev ext0\ninterface add access {HERE6}\n"
-         f"partner add {FEDERATION} {FEDERATION6}\n")
+HERE_POLICY = f"interface add access {HERE} dev ext0\ninterface add access {HERE6}\n" \
+    f"partner add {FEDERATION} {FEDERATION6}\n"
+rig.load(HERE_POLICY)
 
 
 def on_gw(function):
@@ -57,6 +59,14 @@ for source, target in ((STRANGER, HERE), (STRANGER6, HERE6)):
     rig.check(f"a stranger's SYN to {target} is not", out is None and moved == {"not-listed": 1}, out, moved)
 out, moved = rig.send(tcp(FEDERATION, HERE, 5061, sport=40012), "beside")
 rig.check("by another device", out is None and moved == {"wrong-device": 1}, out, moved)
+
+# Behind reassembly the receiving kernel would read the payload as the routing header.
+chain = IPv6(src=FEDERATION6, dst=HERE6) / IPv6ExtHdrRouting(type=2, addresses=["::1"], segleft=0) / IPv6ExtHdrFragment()
+rig.expect("headers that delivery would mistake", chain / TCP(sport=40013, dport=5061), "malformed")
+chain.dst = ACCESS6
+rig.load(POLICY)
+rig.expect("and forwarding does not", chain / TCP(sport=40014, dport=5061), "sip-federation-in")
+rig.load(HERE_POLICY)
 
 
 def calls(source, target, port, why):
