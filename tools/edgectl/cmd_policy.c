@@ -303,20 +303,20 @@ static void put_option(FILE *file, const char *option, const char *word)
 	putc('\n', file);
 }
 
-static void put_settings(FILE *file, const struct settings *settings, const char *ports)
+static void put_settings(FILE *file, const struct settings *settings)
 {
 	fprintf(file, "mode %s\n", mode_names[settings->mode]);
 	fprintf(file, "unlisted %s\n", unlisted_names[settings->unlisted]);
-	fprintf(file, "rtp set %s\n", ports);
+	fprintf(file, "rtp set %s\n", ports_text(settings->ports));
 	fprintf(file, "rtp match %s\n", rtp_match_names[settings->match]);
 }
 
-static void put_policy(FILE *file, const struct saved *saved, const char *ports)
+static void put_policy(FILE *file, const struct saved *saved)
 {
 	char prefix[PREFIX_TEXT], groups[GROUPS_TEXT];
 	size_t i;
 
-	put_settings(file, &saved->status.settings, ports);
+	put_settings(file, &saved->status.settings);
 	for (i = 0; i < saved->rule_count; i++) {
 		const struct rule *rule = &saved->rules[i];
 
@@ -343,11 +343,11 @@ static void put_policy(FILE *file, const struct saved *saved, const char *ports)
 }
 
 /* Writes, and returns only when it is on the disk. Closes @file. */
-static bool write_out(FILE *file, const struct saved *saved, const char *ports)
+static bool write_out(FILE *file, const struct saved *saved)
 {
 	bool good;
 
-	put_policy(file, saved, ports);
+	put_policy(file, saved);
 	good = !fflush(file) && !ferror(file);
 	if (good && fsync(fileno(file)) && errno != EINVAL && errno != EROFS)
 		good = false;
@@ -355,7 +355,7 @@ static bool write_out(FILE *file, const struct saved *saved, const char *ports)
 }
 
 /* A new file takes the place of the old one in one step. */
-static int replace(const char *path, const struct saved *saved, const char *ports)
+static int replace(const char *path, const struct saved *saved)
 {
 	char temporary[PATH_MAX];
 	FILE *file;
@@ -368,7 +368,7 @@ static int replace(const char *path, const struct saved *saved, const char *port
 	if (fd < 0)
 		return fail("%s: %s", path, strerror(errno));
 	file = fdopen(fd, "w");
-	if (file && !fchmod(fd, 0644) && write_out(file, saved, ports) &&
+	if (file && !fchmod(fd, 0644) && write_out(file, saved) &&
 	    !rename(temporary, path))
 		return EXIT_DONE;
 	fail("%s: %s", path, strerror(errno));
@@ -377,47 +377,42 @@ static int replace(const char *path, const struct saved *saved, const char *port
 }
 
 /* A device or a pipe is written to, not replaced. */
-static int write_special(const char *path, const struct saved *saved, const char *ports)
+static int write_special(const char *path, const struct saved *saved)
 {
 	FILE *file = fopen(path, "w");
 
-	if (!file || !write_out(file, saved, ports))
+	if (!file || !write_out(file, saved))
 		return fail("%s: %s", path, strerror(errno));
 	return EXIT_DONE;
 }
 
-static int save_to(const char *path, const struct saved *saved, const char *ports)
+static int save_to(const char *path, const struct saved *saved)
 {
 	char target[PATH_MAX];
 	struct stat stat_;
 
 	if (stat(path, &stat_) || !realpath(path, target))
-		return replace(path, saved, ports);
+		return replace(path, saved);
 	if (S_ISDIR(stat_.st_mode))
 		return fail("%s: %s", path, strerror(EISDIR));
 	if (!S_ISREG(stat_.st_mode))
-		return write_special(path, saved, ports);
-	return replace(target, saved, ports);
+		return write_special(path, saved);
+	return replace(target, saved);
 }
 
 int cmd_save(const struct options *options, struct op *op)
 {
 	struct saved saved;
-	char *ports = NULL;
 	int result;
 
 	(void)options;
 	result = gather(&saved);
 	if (!result) {
-		ports = ports_text(saved.status.settings.ports);
-		if (!ports)
-			result = fail("out of memory");
-		else if (!op->text || !strcmp(op->text, "-"))
-			put_policy(stdout, &saved, ports);
+		if (!op->text || !strcmp(op->text, "-"))
+			put_policy(stdout, &saved);
 		else
-			result = save_to(op->text, &saved, ports);
+			result = save_to(op->text, &saved);
 	}
-	free(ports);
 	forget(&saved);
 	return result;
 }

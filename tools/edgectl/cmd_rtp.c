@@ -12,20 +12,16 @@ int cmd_rtp(const struct options *options, struct op *op)
 	struct out out = out_start(options);
 	struct nl *nl = nl_attach();
 	struct status status;
-	char *ports = NULL;
 	int result;
 
 	(void)op;
 	result = nl_status(nl, &status);
-	if (!result)
-		ports = ports_text(status.settings.ports);
-	if (ports) {
+	if (!result) {
 		out_object(&out, NULL, OUT_LABELLED);
-		out_string(&out, "ports", ports);
+		out_string(&out, "ports", ports_text(status.settings.ports));
 		out_string(&out, "match", rtp_match_names[status.settings.match]);
 		out_object_end(&out);
 	}
-	free(ports);
 	result = report(nl, result, NULL, NULL);
 	nl_detach(nl);
 	return result;

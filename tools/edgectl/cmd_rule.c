@@ -64,7 +64,6 @@ int cmd_rule_list(const struct options *options, struct op *op)
 	struct nl *nl = nl_attach();
 	struct rule *list = NULL;
 	struct status status;
-	char *ports = NULL;
 	size_t count;
 	int result;
 
@@ -72,12 +71,9 @@ int cmd_rule_list(const struct options *options, struct op *op)
 	if (!result)
 		result = nl_rules(nl, &list, &count);
 	if (!result)
-		ports = ports_text(status.settings.ports);
-	if (ports)
-		show(options, list, count, op->mask, ports);
+		show(options, list, count, op->mask, ports_text(status.settings.ports));
 	result = report(nl, result, NULL, NULL);
 	nl_detach(nl);
-	free(ports);
 	free(list);
 	return result;
 }

@@ -17,7 +17,7 @@ struct stats {
 	size_t rule_count;
 	struct drop *drops;
 	size_t drop_count;
-	char *ports;
+	const char *ports;
 };
 
 static int read_stats(struct nl *nl, struct stats *stats)
@@ -79,7 +79,6 @@ int cmd_stats(const struct options *options, struct op *op)
 	nl_detach(nl);
 	free(stats.rules);
 	free(stats.drops);
-	free(stats.ports);
 	return result;
 }
 

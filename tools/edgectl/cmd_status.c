@@ -74,7 +74,6 @@ int cmd_status(const struct options *options, struct op *op)
 	struct nl *nl = nl_attach();
 	struct status status;
 	struct totals totals;
-	char *ports = NULL;
 	int result;
 
 	(void)op;
@@ -82,10 +81,7 @@ int cmd_status(const struct options *options, struct op *op)
 	if (!result)
 		result = sum(nl, &totals);
 	if (!result)
-		ports = ports_text(status.settings.ports);
-	if (ports)
-		show(options, &status, &totals, ports);
-	free(ports);
+		show(options, &status, &totals, ports_text(status.settings.ports));
 	result = report(nl, result, NULL, NULL);
 	nl_detach(nl);
 	return result;

@@ -712,15 +712,13 @@ static bool has_port(const uint8_t *ports, uint32_t port)
 	return port < 65536 && ports[port / 8] & 1 << port % 8;
 }
 
-char *ports_text(const uint8_t ports[NF_EDGE_PORT_MAP_BYTES])
+const char *ports_text(const uint8_t ports[NF_EDGE_PORT_MAP_BYTES])
 {
 	/* The worst map has every other port: 32,768 single ones. */
-	char *text = malloc(32768 * PORT_TEXT);
+	static char text[32768 * PORT_TEXT];
 	size_t length = 0;
 	uint32_t first, last;
 
-	if (!text)
-		return NULL;
 	strcpy(text, "none");
 	for (first = 0; first < 65536; first = last + 1) {
 		last = first;

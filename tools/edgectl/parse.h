@@ -169,7 +169,7 @@ const char *prefix_text(const struct prefix *prefix, char text[PREFIX_TEXT]);
 const char *address_text(const struct prefix *prefix, char text[PREFIX_TEXT]);
 const char *groups_text(uint32_t mask, char text[GROUPS_TEXT]);
 
-/* "50000-59999,61000", or "none"; the caller frees it. NULL: out of memory. */
-char *ports_text(const uint8_t ports[NF_EDGE_PORT_MAP_BYTES]);
+/* "50000-59999,61000", or "none", until the next call. */
+const char *ports_text(const uint8_t ports[NF_EDGE_PORT_MAP_BYTES]);
 
 #endif
