@@ -16,7 +16,7 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "lib"))
 from faults import *  # noqa: E402,F403
-from rig import EDGECTL, load_module  # noqa: E402
+from lab import EDGECTL, load_module  # noqa: E402
 from wire import *  # noqa: E402,F403
 
 PARTNERS, KILLED = number("PARTNERS", 1500), number("KILLED", 40)

@@ -22,7 +22,7 @@ import threading
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "lib"))
 from faults import *  # noqa: E402,F403
-from rig import enter  # noqa: E402
+from lab import enter  # noqa: E402
 from traffic import *  # noqa: E402,F403
 from wire import *  # noqa: E402,F403
 

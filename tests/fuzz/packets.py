@@ -28,10 +28,12 @@ import socket
 import struct
 import subprocess
 import sys
+import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "../lib"))
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "../faults/lib"))
-from rig import Tap, load_module  # noqa: E402
+from lab import load_module  # noqa: E402
+from tap import Tap  # noqa: E402
 from wire import *  # noqa: E402,F403
 
 TCP, UDP, ICMP, ICMP6 = 6, 17, 1, 58
@@ -883,6 +885,15 @@ class Fuzz:
     # The counters
 
     def account(self):
+        """A complaint that stays, or None: an error about fragments that never became a packet may be under way."""
+        for _ in range(40):
+            complaint = self.compare()
+            if not complaint:
+                break
+            time.sleep(0.05)
+        return complaint
+
+    def compare(self):
         """A complaint, or None: what the module counted against what nftables saw."""
         seen, counted = self.audit.read(), self.client.counters()
         for unit, name in enumerate(("packets", "bytes")):

@@ -18,7 +18,7 @@ from types import SimpleNamespace
 import ruleset
 import world
 from policy import NAMES, REASONS
-from rig import EDGECTL, TREE, ip, libc
+from lab import EDGECTL, TREE, ip, libc
 
 CLONE_NEWNET = 0x40000000
 TUNSETIFF, TUNATTACHFILTER = 0x400454ca, 0x401054d5

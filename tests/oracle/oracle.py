@@ -22,13 +22,13 @@ sys.path.insert(0, os.path.join(os.path.dirname(__file__), "../lib"))
 sys.path.insert(0, os.path.dirname(__file__))
 from gateway import Gateway, enter_new_namespace  # noqa: E402
 from policy import NAMES, REASONS  # noqa: E402
-from rig import Tap, libc, load_module  # noqa: E402
+from lab import load_module  # noqa: E402
+from tap import Tap  # noqa: E402
 from traffic import story  # noqa: E402
 
 PACKETS = int(os.environ.get("NF_EDGE_ORACLE_PACKETS") or 1_000_000)
 STORIES = int(os.environ.get("NF_EDGE_ORACLE_STORIES") or 60)
 SEED = os.environ.get("NF_EDGE_SEED") or str(random.SystemRandom().randrange(1 << 32))
-KMEMLEAK = "/sys/kernel/debug/kmemleak"
 ENOUGH = 3  # disagreements are told; then a worker stops
 
 
@@ -251,21 +251,8 @@ def run(numbers, workers):
     return totals, differences, all(child.exitcode == 0 for child in children)
 
 
-def spare_kmemleak():
-    """Leaks are other tests' business; looking out for them takes two thirds of the time here."""
-    if not os.path.exists(KMEMLEAK):
-        libc.mount(b"debugfs", os.path.dirname(KMEMLEAK).encode(), b"debugfs", 0, None)
-    try:
-        with open(KMEMLEAK, "w", encoding="ascii") as file:
-            file.write("off")
-    except (FileNotFoundError, PermissionError):
-        return  # it is not there, or off
-    print("# kmemleak is off from here on", flush=True)
-
-
 def main():
     print(f"# NF_EDGE_SEED={SEED}", flush=True)
-    spare_kmemleak()
     load_module()
     only = os.environ.get("NF_EDGE_ORACLE_STORY")
     numbers = [int(only)] if only else list(range(STORIES))

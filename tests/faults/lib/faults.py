@@ -11,7 +11,8 @@ import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "../../lib"))
-from rig import TREE, Tap, libc  # noqa: E402,F401
+from lab import TREE, libc  # noqa: E402
+from tap import Tap  # noqa: E402,F401
 
 DEBUG = "/sys/kernel/debug"
 INJECTORS = ("failslab", "fail_page_alloc")

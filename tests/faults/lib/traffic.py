@@ -17,11 +17,12 @@ import json
 import os
 import select
 import socket
+import subprocess
 import time
 import traceback
 
 from faults import in_thread
-from rig import enter, ip, subprocess
+from lab import enter, ip
 
 AV, AV6, SPARE = "203.0.113.12", "2001:db8:113::12", "203.0.113.13"
 PARTNER, PARTNER6 = "198.51.100.40", "2001:db8:51::40"
