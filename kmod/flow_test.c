@@ -603,6 +603,47 @@ static void flow_leaves_by_the_device_of_its_route(struct kunit *test)
 	kfree_skb(skb);
 }
 
+/* What is delivered is read by the kernel from where it thinks that it has got to. */
+static void flow_is_malformed_where_delivery_would_misread(struct kunit *test)
+{
+	static const u8 bytes[] = {
+		IPV6(NEXTHDR_HOP), EXT(NEXTHDR_ROUTING, 0), ROUTING(NEXTHDR_AUTH, 0, 2),
+		AUTH(IPPROTO_UDP, 0), UDP(8)
+	};
+	static const struct {
+		unsigned int hook;
+		u16 link, at;	/* the header that it reads next: who names it, and where it looks */
+		bool malformed;
+	} cases[] = {
+		{ NF_INET_LOCAL_IN, 6, 40, false },
+		{ NF_INET_LOCAL_IN, 6, 48, true },
+		{ NF_INET_LOCAL_IN, 40, 48, false },
+		{ NF_INET_LOCAL_IN, 40, 56, true },
+		{ NF_INET_LOCAL_IN, 48, 56, false },
+		{ NF_INET_LOCAL_IN, 48, 40, true },
+		{ NF_INET_FORWARD, 40, 56, false },
+		{ NF_INET_PRE_ROUTING, 40, 56, false },
+	};
+	struct net_device *ext = device(test, "ext0", 0);
+	struct sk_buff *skb = skb_of(bytes, sizeof(bytes), sizeof(bytes), 1);
+	struct edge_flow flow;
+	int i;
+
+	KUNIT_ASSERT_NOT_NULL(test, skb);
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct nf_hook_state state = {
+			.hook = cases[i].hook, .pf = NFPROTO_IPV6, .in = ext
+		};
+
+		IP6CB(skb)->nhoff = cases[i].link;
+		skb_set_transport_header(skb, cases[i].at);
+		KUNIT_ASSERT_TRUE(test, edge_flow_read_network(skb, &state, &flow));
+		edge_flow_read_transport(skb, &flow);
+		KUNIT_EXPECT_EQ_MSG(test, flow.malformed, cases[i].malformed, "case %d", i);
+	}
+	kfree_skb(skb);
+}
+
 /* Connection tracking. A tuple's ends are the last bytes of addresses of one network. */
 
 struct ends {
@@ -823,6 +864,7 @@ static struct kunit_case flow_test_cases[] = {
 	KUNIT_CASE(flow_has_addresses_and_devices),
 	KUNIT_CASE(flow_over_loopback_is_not_judged),
 	KUNIT_CASE(flow_leaves_by_the_device_of_its_route),
+	KUNIT_CASE(flow_is_malformed_where_delivery_would_misread),
 	KUNIT_CASE_PARAM(flow_is_the_openers, track_gen_params),
 	KUNIT_CASE(flow_as_received_is_the_packets),
 	KUNIT_CASE(flow_known_looks_for_a_confirmed_entry),
