@@ -113,12 +113,16 @@ class Case:
 
     base: the policy in force beforehand; staged: commands on the same socket; command: what
     is done, None for closing the socket; want: the errno that it answers without faults;
-    hooks: whether they come or go.
+    hooks: whether they come or go; kept: what is staged outlives a command that fails.
     """
 
-    def __init__(self, name, base, command, staged=(), want=0, hooks=False):
+    def __init__(self, name, base, command, staged=(), want=0, hooks=False, kept=False):
         self.name, self.base, self.command, self.staged, self.want = name, base, command, staged, want
-        self.hooks = hooks
+        self.hooks, self.kept = hooks, kept
+
+    def committed(self):
+        """The same, when what is staged is committed instead."""
+        return Case(self.name, self.base, plain("COMMIT"), self.staged, hooks=self.hooks)
 
 
 def cases():
@@ -134,7 +138,7 @@ def cases():
     yield Case("the last interface", load(EDGE[0]), interface_flush(), hooks=True)
     yield Case("mode enforce, from off", OFF, set_status("enforce"), hooks=True)
     yield Case("begin", HOOKED, plain("BEGIN"))
-    yield Case("begin again", HOOKED, plain("BEGIN"), STAGED)
+    yield Case("begin again", HOOKED, plain("BEGIN"), STAGED, kept=True)
     yield Case("commit", HOOKED, plain("COMMIT"), STAGED)
     yield Case("commit of the first interfaces", EMPTY, plain("COMMIT"), STAGED, hooks=True)
     yield Case("commit of no interfaces", HOOKED, plain("COMMIT"), [plain("BEGIN")], hooks=True)
@@ -189,22 +193,23 @@ class Bench:
         return case.staged and case.command and case.command[0] not in ("COMMIT", "ABORT")
 
     def clean(self, case):
-        """(errno, answer, (generations passed, state)) without faults."""
+        """(errno, answer, (generations passed, state), the same of what is kept) without faults."""
+        kept = self.clean(case.committed())[2] if case.kept else None
         client, before = self.prepare(case)
         code, _, answer = self.act(client, case)
         if self.stages(case):
             client.ask("COMMIT")
         after = self.state(case)
         client.close()
-        return code, answer, (after[0] - before[0], after[1])
+        return code, answer, (after[0] - before[0], after[1]), kept
 
     def verify(self, case, client, before, want, result):
         """A complaint, or None. result: of act() under faults; want: of clean()."""
         code, sentence, answer = result
 
-        def done():
+        def done(what=want[2]):
             after = self.state(case)
-            return (after[0] - before[0], after[1]) == want[2]
+            return (after[0] - before[0], after[1]) == what
 
         if code == case.want:
             if answer is not None and self.stable(case, answer) != self.stable(case, want[1]):
@@ -216,6 +221,9 @@ class Bench:
                 return f"answered {said(code)}, and the policy is not what it was: {differs(self.state(case), before)}"
             if code == errno.ENOBUFS:	# the answer was lost, the change made or not
                 return None
+            if case.kept:
+                code, sentence, _ = self.act(client, case.committed())
+                return None if done(want[3]) else f"what was staged is lost: {said(code)} {sentence}"
             code, sentence, _ = self.act(client, case)
             if code != case.want:
                 return f"afterwards it answered {said(code)} {sentence}"

@@ -65,7 +65,7 @@ def loads(count):
 
 
 count = number("MODULES", 1000)
-traffic = Traffic(refused=[], pause=0.01)
+traffic = Traffic(refused=[], pause=0.03)
 traffic.start()
 complaint = in_thread(loads, count)
 tally, trouble = traffic.stop()
@@ -156,7 +156,7 @@ class Rain(threading.Thread):
                     for source in (FRIEND, OTHER) * 8:
                         self.fallen += 1
                         send(sock, frame(source, self.fallen))
-            time.sleep(0.01)
+            time.sleep(0.02)
 
 
 def expected(client, want):

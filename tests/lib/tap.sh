@@ -13,7 +13,7 @@
 #   skip_all REASON                         instead of a plan; exits
 #   plan
 
-tap_count=0 tap_failed=0
+tap_count=0 tap_failed=0 tap_scratch=
 
 pass() {
 	echo "ok $((++tap_count)) - $1"
@@ -39,12 +39,11 @@ check() {
 }
 
 refuse() {
-	local name=$1 want=$2 pattern=$3 scratch output errors status=0
+	local name=$1 want=$2 pattern=$3 output errors status=0
 	shift 3
-	scratch=$(mktemp)
-	output=$("$@" 2>"$scratch" </dev/null) || status=$?
-	errors=$(cat "$scratch")
-	rm -f "$scratch"
+	[ -n "$tap_scratch" ] || tap_scratch=$(mktemp)
+	output=$("$@" 2>"$tap_scratch" </dev/null) || status=$?
+	errors=$(<"$tap_scratch")
 	if [ "$status" -eq "$want" ] && [ -z "$output" ] && [[ $errors != *$'\n'* ]] && [[ $errors =~ $pattern ]]; then
 		pass "$name"
 	else
@@ -80,5 +79,6 @@ skip_all() {
 
 plan() {
 	echo "1..$tap_count"
+	[ -z "$tap_scratch" ] || rm "$tap_scratch"
 	[ "$tap_failed" -eq 0 ]
 }
