@@ -255,7 +255,7 @@ class Looker(threading.Thread):
                 with open(path, encoding="ascii") as file:
                     assert file.read().endswith("\n"), path
                 self.read += 1
-                time.sleep(0.001)
+                time.sleep(0.01)
         self.well = True
 
 

@@ -84,9 +84,9 @@ wrong = {}
 for kind, start in (("a socket", by_socket), ("edgectl", by_edgectl)):
     whole = duration(start)
     _, large = watcher.state()
+    kill_at(start, whole / 2)	# whatever is kept for later is kept now
     watcher.run(SMALL)
     generation, small = watcher.state()
-    kill_at(start, whole / 2)	# whatever is kept for later is kept now
     held = slab()
     through = 0
     for n in range(KILLED):
