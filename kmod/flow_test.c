@@ -612,7 +612,7 @@ static void flow_is_malformed_where_delivery_would_misread(struct kunit *test)
 	};
 	static const struct {
 		unsigned int hook;
-		u16 link, at;	/* the header that it reads next: who names it, and where it looks */
+		u16 link, at;	/* the header that it reads next: who names it, where it looks */
 		bool malformed;
 	} cases[] = {
 		{ NF_INET_LOCAL_IN, 6, 40, false },

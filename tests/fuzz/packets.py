@@ -722,7 +722,8 @@ class Wire:
                     extra = {kind: value for _, kind, value in extra}
                     if sock.family == socket.AF_INET:
                         # Nobody judges what came over the loopback device, which may be called by the one that was meant.
-                        if struct.unpack_from("=I", extra[IP_PKTINFO])[0] != LOOPBACK and data[12:16] not in OWN:
+                        if struct.unpack_from("=I", extra[IP_PKTINFO])[0] != LOOPBACK and data[12] != 127 \
+                                and data[12:16] not in OWN:
                             yield data
                         continue
                     source = raw(source[0].split("%")[0])
