@@ -22,7 +22,7 @@ import threading
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "lib"))
 from faults import *  # noqa: E402,F403
-from lab import enter  # noqa: E402
+from lab import enter, on_thread  # noqa: E402
 from traffic import *  # noqa: E402,F403
 from wire import *  # noqa: E402,F403
 
@@ -67,7 +67,7 @@ def loads(count):
 count = number("MODULES", 1000)
 traffic = Traffic(refused=[], pause=0.03)
 traffic.start()
-complaint = in_thread(loads, count)
+complaint = on_thread(loads, count)
 tally, trouble = traffic.stop()
 tap.check(f"the module is loaded and unloaded {count} times", not complaint, complaint)
 tap.check(f"none of {sum(one[0] for one in tally.values())} packets is lost meanwhile", not trouble, trouble)
@@ -203,7 +203,7 @@ count = number("NAMESPACES", 1000)
 tap.check("the module is loaded", not insert(image))
 rain = Rain()
 rain.start()
-complaint = in_thread(namespaces, count, rain)
+complaint = on_thread(namespaces, count, rain)
 rain.over = True
 rain.join()
 tap.check(f"{count} name spaces, {rain.fallen} frames into them while they come and go", not complaint, complaint)

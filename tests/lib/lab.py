@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What every scenario in Python needs: the module, and name spaces."""
 
+import concurrent.futures
 import ctypes
 import os
 import subprocess
-import threading
 
 TREE = os.path.realpath(os.path.join(os.path.dirname(__file__), "../.."))
 EDGECTL = os.path.join(TREE, "tools/edgectl/edgectl")
@@ -25,12 +25,9 @@ def load_module():
 
 
 def on_thread(function, *arguments):
-    """What a function comes to on a thread of its own, which may enter other name spaces."""
-    box = []
-    thread = threading.Thread(target=lambda: box.append(function(*arguments)))
-    thread.start()
-    thread.join()
-    return box[0] if box else None
+    """What a function answers, or raises, on a thread of its own, which may enter other name spaces."""
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        return pool.submit(function, *arguments).result()
 
 
 def enter(namespace):

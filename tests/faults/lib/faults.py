@@ -2,7 +2,6 @@
 """Faults to order, memory that must come back, and modules without a tool between."""
 
 import atexit
-import concurrent.futures
 import ctypes
 import os
 import random
@@ -18,13 +17,6 @@ DEBUG = "/sys/kernel/debug"
 INJECTORS = ("failslab", "fail_page_alloc")
 O_NONBLOCK = 0o4000
 CLONE_NEWNET = 0x40000000
-
-
-def in_thread(function, *arguments):
-    """What the function answers, or raises, when a thread of its own runs it: it may enter
-    other name spaces."""
-    with concurrent.futures.ThreadPoolExecutor(1) as pool:
-        return pool.submit(function, *arguments).result()
 
 
 def number(name, default):

@@ -21,8 +21,7 @@ import subprocess
 import time
 import traceback
 
-from faults import in_thread
-from lab import enter, ip
+from lab import enter, ip, on_thread
 
 AV, AV6, SPARE = "203.0.113.12", "2001:db8:113::12", "203.0.113.13"
 PARTNER, PARTNER6 = "198.51.100.40", "2001:db8:51::40"
@@ -77,7 +76,7 @@ def udp_socket(namespace, host, port=0):
         enter(namespace)
         return socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM)
 
-    sock = in_thread(make)
+    sock = on_thread(make)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
     sock.setblocking(False)
     sock.bind((host, port))
