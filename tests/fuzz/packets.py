@@ -57,7 +57,11 @@ SERVICES = (5061, 443, 5269, 23456, 3478, 50000, 55555, 59999, 49999, 60000, 400
 
 PACKETS = int(os.environ.get("NF_EDGE_FUZZ_PACKETS", 1000000))
 BATCH, CHECK_EVERY, FORGET_EVERY = 128, 64, 256
-IP_PKTINFO, LOOPBACK = 8, 1
+SO_ATTACH_FILTER = 26
+# BPF, by the device itself (SKF_AD_IFINDEX): nobody judges what comes over the loopback device, the first; where
+# IP_PKTINFO tells of one, it may be the one that was meant.
+NOT_LOOPBACK = ctypes.create_string_buffer(struct.pack(
+    "=HBBIHBBIHBBIHBBI", 0x20, 0, 0, 0xFFFFF008, 0x15, 0, 1, 1, 6, 0, 0, 0, 6, 0, 0, 0xFFFFFFFF), 32)
 MEMORY_MAX = 96 << 10		# KiB that may be gone after all
 
 
@@ -672,8 +676,8 @@ class Wire:
         if family == socket.AF_INET6:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO, 1)
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVHOPLIMIT, 1)
-        else:
-            sock.setsockopt(socket.IPPROTO_IP, IP_PKTINFO, 1)
+        sock.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER,
+                        struct.pack("=HxxxxxxQ", len(NOT_LOOPBACK) // 8, ctypes.addressof(NOT_LOOPBACK)))
         return sock
 
     def put(self, packet, where, offload=NO_OFFLOAD):
@@ -721,13 +725,10 @@ class Wire:
                     data, extra, _, source = sock.recvmsg(70000, 256)
                     extra = {kind: value for _, kind, value in extra}
                     if sock.family == socket.AF_INET:
-                        # Nobody judges what came over the loopback device, which may be called by the one that was meant.
-                        if struct.unpack_from("=I", extra[IP_PKTINFO])[0] != LOOPBACK and data[12] != 127 \
-                                and data[12:16] not in OWN:
-                            yield data
+                        yield data
                         continue
                     source = raw(source[0].split("%")[0])
-                    if source not in OWN and source[:2] != b"\xfe\x80":	# nor that, and IPv6 does not name it
+                    if source[:2] != b"\xfe\x80":	# nobody judges that
                         yield ipv6(source, extra[socket.IPV6_PKTINFO][:16], sock.proto, data,
                                    int.from_bytes(extra[socket.IPV6_HOPLIMIT], "little"))
             except BlockingIOError:
