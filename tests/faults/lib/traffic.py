@@ -13,6 +13,7 @@ its admitted ones have come, been answered, and the answers have come. A datagra
 that nobody is to get is known by its text wherever it turns up.
 """
 
+import itertools
 import json
 import os
 import select
@@ -29,6 +30,7 @@ FORMER, STRANGER, STRANGER6 = "192.0.2.71", "192.0.2.70", "2001:db8:2::70"
 GATEWAY, STUN = "gw", 3478
 BURST = 8		# datagrams of a flow in a round
 PORT_ROUNDS = 16	# rounds after which admitted flows are new ones
+FIRST_PORT, LAST_PORT = 10000, 29999	# of admitted flows, each its own: chance would have some come twice
 PATIENCE = 60		# seconds without any arrival: what is missing is lost
 
 # (name space, source, destination, port, counts on)
@@ -162,11 +164,13 @@ class Traffic:
         if self.former:
             refused.append((self.former, REVOKED))
         rounds = 0
+        ports = itertools.cycle(range(FIRST_PORT, LAST_PORT + 1))
         stop = select.poll()
         stop.register(self.stopping)
         while not stop.poll(0) and not self.missing:
             if rounds % PORT_ROUNDS == 0:
-                clients = [(udp_socket(*one[:2]), one) for one in self.admitted]
+                port = next(ports)
+                clients = [(udp_socket(*one[:2], port), one) for one in self.admitted]
                 for _, one in clients:
                     self.count(one[4], one[1], 0, flows=1)
             rounds += 1
