@@ -184,11 +184,17 @@ class Traffic:
             dport = self.service(protocol)
             if self.rng.random() < answers:
                 sport, dport = dport, sport
-            here, there = (source.packed, sport), (target.packed, dport)
-            flow = protocol, min(here, there), max(here, there)
-            if flow not in self.used and UNTRACKED_PORT != sport:
-                self.used.add(flow)
+            if sport != UNTRACKED_PORT and self.is_new(source, target, protocol, sport, dport):
                 return sport, dport
+
+    def is_new(self, source, target, protocol, sport, dport):
+        """Whether no flow between these two has the ports yet; from now on one has."""
+        here, there = (source.packed, sport), (target.packed, dport)
+        flow = protocol, min(here, there), max(here, there)
+        if flow in self.used:
+            return False
+        self.used.add(flow)
+        return True
 
     # Building
 
@@ -347,11 +353,13 @@ class Traffic:
         return self.packet(ends, protocol, lambda room: packets.spoilt(make(room), at), length, "bad checksum")
 
     def untracked(self, length):
-        ends = self.ends()
-        ports = UNTRACKED_PORT, self.service(UDP)
-        if self.rng.random() < 0.5:
-            return self.packet(ends, UDP, self.datagram(ends, ports), length, "untracked")
-        return self.packet(ends, TCP, self.segment(ends, ports, self.rng.choice(SYNS + NOT_SYNS)), length, "untracked")
+        ends, protocol = self.ends(), self.rng.choice((TCP, UDP))
+        while True:  # what is sent from here is tracked all the same, and must be new
+            ports = UNTRACKED_PORT, self.service(UDP)
+            if self.is_new(*ends, protocol, *ports):
+                break
+        make = self.datagram(ends, ports) if protocol == UDP else self.segment(ends, ports, self.rng.choice(SYNS + NOT_SYNS))
+        return self.packet(ends, protocol, make, length, "untracked")
 
     def port_zero(self, length):
         ends = self.ends()
