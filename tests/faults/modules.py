@@ -78,14 +78,10 @@ tap.check(f"none of {sum(one[0] for one in tally.values())} packets is lost mean
 class Cables(Netlink):
     """Pairs of devices, one end here, one in a thread's own name space."""
 
-    NEWLINK, SETLINK, NEWADDR, CREATE = 16, 19, 20, 0x600
+    NEWLINK, SETLINK, NEWADDR, CREATE = 16, 19, 20, ACK | 0x600
 
     def __init__(self):
-        super().__init__(0)
-
-    def request(self, kind, payload, flags=0):
-        self.sock.send(self.message(kind, payload, ACK | flags))
-        self.answer()
+        super().__init__(NETLINK_ROUTE)
 
     def wait(self, name):
         """Until both ends are up, and the queue does not swallow frames any more."""

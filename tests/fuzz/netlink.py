@@ -26,9 +26,9 @@ import zlib
 HERE = os.path.dirname(os.path.realpath(__file__))
 sys.path[1:1] = [os.path.join(HERE, "../lib"), os.path.join(HERE, "lib")]
 import lab  # noqa: E402
-from genl import ACK, DUMP, DUMP_INTR, NLMSG_DONE, NLMSG_ERROR, REQUEST, Genl, Spec  # noqa: E402
-from genl import attrs, messages  # noqa: E402
+from genl import Genl, Spec  # noqa: E402
 from maker import HEADER, U32, Maker  # noqa: E402
+from nl import ACK, DUMP, DUMP_INTR, NLMSG_DONE, NLMSG_ERROR, REQUEST, attrs, messages  # noqa: E402
 from tap import Tap  # noqa: E402
 
 MESSAGES = int(os.environ.get("NF_EDGE_FUZZ_MESSAGES", 1000000))
@@ -38,8 +38,6 @@ BATCH = 128			# of spoiled messages; of wild ones a quarter
 MEMORY_MAX = 64 << 10		# KiB that may be gone in the end
 KEEP = 3			# failures of a kind that are told,
 LONG = 20000			# with so many bytes of a message
-
-SO_RCVBUFFORCE, SO_SNDBUFFORCE, ENOUGH = 33, 32, 16 << 20
 
 
 class MessageHeader(ctypes.Structure):
@@ -108,36 +106,27 @@ KINDS = [ANSWERS, REFUSES, KEEPS, SAYS, AGREES, VANISHES, INTERRUPTED]
 SPEECHLESS = (errno.EPERM, errno.EOPNOTSUPP, errno.EBUSY)
 
 
-class Client(Genl):
-    """A socket with room for the answers to a batch."""
-
-    def roomy(self):
-        for option in (SO_RCVBUFFORCE, SO_SNDBUFFORCE):
-            self.socket.setsockopt(socket.SOL_SOCKET, option, ENOUGH)
-        return self
-
-
 class Front:
     """The sockets of a worker in one name space, and what it knows of the policy there."""
 
     def __init__(self, worker, namespace):
         lab.enter(namespace)
         self.worker, self.spec = worker, worker.spec
-        self.clients = [Client(self.spec).roomy() for _ in range(4)]
+        self.clients = [Genl(self.spec).roomy() for _ in range(4)]
         os.seteuid(65534)
-        self.stranger = Client(self.spec)
+        self.stranger = Genl(self.spec)
         os.seteuid(0)
         self.stranger.roomy()
-        self.auditor, self.listener = Client(self.spec).roomy(), Client(self.spec).roomy()
+        self.auditor, self.listener = Genl(self.spec).roomy(), Genl(self.spec).roomy()
         self.listener.subscribe("config")
         self.namespace = namespace
         self.known = self.audit()
 
     def renew(self, place):
         """Closes a socket as it is, whatever it was in the middle of."""
-        self.clients[place].socket.close()
+        self.clients[place].close()
         lab.enter(self.namespace)
-        self.clients[place] = Client(self.spec).roomy()
+        self.clients[place] = Genl(self.spec).roomy()
 
     def raw(self, name):
         """The listing as it comes, without heads."""

@@ -10,7 +10,6 @@ Values: a name or a list of names where there is an enum, text of an address, by
 True for a flag, a dict for a nest, and a list of dicts for a nest that repeats.
 """
 
-import errno
 import ipaddress
 import os
 import socket
@@ -18,13 +17,11 @@ import struct
 
 import yaml
 
+import nl
+from nl import DUMP, NESTED, Refused, attr, attrs, messages
+
 TREE = os.path.realpath(os.path.join(os.path.dirname(__file__), "../.."))
 PATH = os.path.join(TREE, "Documentation/netlink/specs/nf_edge.yaml")
-
-NLMSG_ERROR, NLMSG_DONE, CONTROLLER = 2, 3, 0x10
-REQUEST, MULTI, ACK, DUMP, DUMP_INTR, ACK_TLVS = 1, 2, 4, 0x300, 0x10, 0x200
-NESTED = 0x8000
-SOL_NETLINK, ADD_MEMBERSHIP, CAP_ACK, EXT_ACK = 270, 1, 10, 11
 
 NUMBERS = {"u32": struct.Struct("=I"), "u64": struct.Struct("=Q")}
 
@@ -156,70 +153,12 @@ class Spec:
         return next((word for word, known in attribute.words.items() if known == number), number)
 
 
-def attr(type_, payload):
-    return struct.pack("=HH", len(payload) + 4, type_) + payload + b"\0" * (-len(payload) % 4)
-
-
-def attrs(data):
-    at = 0
-    while at + 4 <= len(data):
-        length, type_ = struct.unpack_from("=HH", data, at)
-        yield type_ & 0x3fff, data[at + 4:at + length]
-        at += (length + 3) & ~3
-
-
-def message(type_, flags, sequence, command, payload, version=1):
-    return struct.pack("=IHHIIBBH", len(payload) + 20, type_, flags, sequence, 0, command, version,
-                       0) + payload
-
-
-def messages(data):
-    """(type, flags, sequence, payload) of each message in what was received."""
-    at = 0
-    while at + 16 <= len(data):
-        length, type_, flags, sequence = struct.unpack_from("=IHHI", data, at)
-        yield type_, flags, sequence, data[at + 16:at + length]
-        at += (length + 3) & ~3
-
-
-class Refused(Exception):
-    """The kernel's refusal: error (a name, EINVAL), text (its sentence), attribute (to blame)."""
-
-    def __init__(self, code, text, attribute):
-        super().__init__(f"{errno.errorcode.get(code, code)}: {text} ({attribute})")
-        self.error, self.text, self.attribute = errno.errorcode.get(code, code), text, attribute
-
-
-class Genl:
-    """A socket in the network name space of the thread that opens it."""
+class Genl(nl.Family):
+    """A client; what it raises, Refused, names the attribute to blame."""
 
     def __init__(self, spec):
-        self.spec, self.sequence, self.interrupted = spec, 0, False
-        self.socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 16)  # NETLINK_GENERIC
-        self.socket.setsockopt(SOL_NETLINK, CAP_ACK, 1)
-        self.socket.setsockopt(SOL_NETLINK, EXT_ACK, 1)
-        self.socket.bind((0, 0))
-        self.family, self.groups = self.controller()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.socket.close()
-
-    def controller(self):
-        payload = attr(2, self.spec.yaml["name"].encode() + b"\0")  # CTRL_ATTR_FAMILY_NAME
-        self.socket.send(message(CONTROLLER, REQUEST, 0, 3, payload))  # CTRL_CMD_GETFAMILY
-        for type_, _, _, data in messages(self.socket.recv(65536)):
-            if type_ == NLMSG_ERROR:
-                raise Refused(-struct.unpack_from("=i", data)[0], "no such family", None)
-            found = dict(attrs(data[4:]))
-            groups = (dict(attrs(group)) for _, group in attrs(found.get(7, b"")))
-            return (struct.unpack("=H", found[1])[0],
-                    {group[1][:-1].decode(): struct.unpack("=I", group[2])[0] for group in groups})
-
-    def subscribe(self, group):
-        self.socket.setsockopt(SOL_NETLINK, ADD_MEMBERSHIP, self.groups[group])
+        self.spec = spec
+        super().__init__(spec.yaml["name"])
 
     def events(self):
         """The notifications that are there by now, as (command, attributes)."""
@@ -233,51 +172,32 @@ class Genl:
                     op = self.spec.op_by_value[data[0]]
                     yield op.name, self.spec.unpack(op.set, data[4:])
 
-    def blamed(self, request, set_, offset):
-        """The path of the attribute that begins at an offset of the request."""
-        at = 20
-        for type_, payload in attrs(request[20:]):
+    def blamed(self, payload, set_, offset):
+        """The path of the attribute that begins at an offset of the attributes."""
+        at = 0
+        for type_, value in attrs(payload):
             attribute = self.spec.by_value[set_].get(type_) or self.spec.by_value["edge"].get(type_)
             name = attribute.name if attribute else str(type_)
             if at == offset:
                 return name
-            if attribute and attribute.nest and at < offset < at + 4 + len(payload):
-                inner = self.blamed(b"\0" * 20 + payload, attribute.nest, offset - at - 4 + 20)
-                return f"{name}.{inner}"
-            at += (len(payload) + 7) & ~3
+            if attribute and attribute.nest and at < offset < at + 4 + len(value):
+                return f"{name}.{self.blamed(value, attribute.nest, offset - at - 4)}"
+            at += (len(value) + 7) & ~3
         return None
 
-    def refusal(self, request, set_, code, tlvs):
-        found = dict(attrs(tlvs))
-        offset = found.get(2)  # NLMSGERR_ATTR_OFFS
-        return Refused(code, found.get(1, b"\0")[:-1].decode(),
-                       offset and self.blamed(request, set_, struct.unpack("=I", offset)[0]))
-
-    def ask(self, op, payload, flags):
-        """Sends one request; answers of the kernel, decoded. Raises Refused."""
-        self.sequence += 1
-        self.interrupted = False
-        request = message(self.family, REQUEST | ACK | flags, self.sequence, op.value, payload)
-        self.socket.send(request)
-        while True:
-            for type_, flags, sequence, data in messages(self.socket.recv(1 << 17)):
-                if sequence != self.sequence:
-                    continue
-                self.interrupted |= bool(flags & DUMP_INTR)
-                if type_ in (NLMSG_ERROR, NLMSG_DONE):
-                    code = -struct.unpack_from("=i", data)[0]
-                    if code:
-                        raise self.refusal(request, op.set, code,
-                                           data[20 if type_ == NLMSG_ERROR else 4:])
-                    return
-                yield self.spec.unpack(op.set, data[4:])
+    def ask(self, op, payload, flags=nl.ACK):
+        """The messages of the answer, decoded."""
+        try:
+            return [self.spec.unpack(op.set, data) for data in self.command(op.value, payload, flags)]
+        except Refused as refused:
+            refused.attribute = refused.offset and self.blamed(payload, op.set, refused.offset - 20)
+            raise
 
     def do(self, name, values=None):
         op = self.spec.ops[name]
-        payload = values if isinstance(values, bytes) else self.spec.pack(op.set, values or {})
-        answers = list(self.ask(op, payload, 0))
+        answers = self.ask(op, values if isinstance(values, bytes) else self.spec.pack(op.set, values or {}))
         return answers[0] if answers else None
 
     def dump(self, name, values=None):
         op = self.spec.ops[name]
-        return list(self.ask(op, self.spec.pack(op.set, values or {}), DUMP))
+        return self.ask(op, self.spec.pack(op.set, values or {}), DUMP)

@@ -7,7 +7,8 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "../lib"))
 import lab  # noqa: E402
-from genl import Genl, Refused, Spec  # noqa: E402
+from genl import Genl, Spec  # noqa: E402
+from nl import Refused  # noqa: E402
 from tap import Tap  # noqa: E402
 
 PIC = {"address": "198.51.100.0", "prefix-len": 24, "groups": ["pic", "xmpp"], "name": "skype"}
@@ -51,7 +52,7 @@ def silent(what, name, values=None, refused=None):
     try:
         ours.do(name, values)
     except Refused as refusal:
-        error = refusal.error
+        error = refusal.name
     told = list(heard())
     tap.check(f"{what}: silence", not told and error == refused, f"told: {told}", f"error: {error}")
 
@@ -171,6 +172,7 @@ def check_memory():
     from faults import Nth  # pylint: disable=import-outside-toplevel
     Nth.there()
     nth, modes, told, lost = Nth(), ["audit", "off"], 0, 0
+    nth.only_module()
     for n in range(1, 1000):
         before = ours.do("status-get")
         right = {1}
@@ -190,6 +192,7 @@ def check_memory():
         told += events
         if changed != events or changed not in right or not came:
             break
+    nth.everywhere()
     tap.check("every change is told, or its loss", not came and lost > 0 and told > lost,
               f"fault {n} came: {came}, changed {changed}, told {events}, lost {lost}")
 

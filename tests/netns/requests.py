@@ -7,7 +7,8 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "../lib"))
 import lab  # noqa: E402
-from genl import DUMP, Genl, Refused, Spec  # noqa: E402
+from genl import Genl, Spec  # noqa: E402
+from nl import ACK, DUMP, Refused  # noqa: E402
 from tap import Tap  # noqa: E402
 
 ACCESS = {"role": "access", "address": "203.0.113.10"}
@@ -20,10 +21,10 @@ def refused(name, op, values, error, text, attribute):
     payload = spec.pack("edge", values)
     before = genl.do("status-get")["generation"]
     try:
-        list(genl.ask(op, payload, DUMP if op.kind == "dump" else 0))
+        list(genl.ask(op, payload, DUMP if op.kind == "dump" else ACK))
         answer = None
     except Refused as refusal:
-        answer = refusal.error, refusal.text, refusal.attribute
+        answer = refusal.name, refusal.sentence, refusal.attribute
     tap.check(name, answer == (error, text, attribute)
               and genl.do("status-get")["generation"] == before, answer)
 

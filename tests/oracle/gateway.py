@@ -9,39 +9,26 @@ counters of both are read by netlink dumps, and so is explain.
 import ctypes
 import fcntl
 import os
-import re
 import socket
 import struct
 import subprocess
-from types import SimpleNamespace
 
 import ruleset
 import world
+from lab import EDGECTL, ip, libc
+from nl import DUMP, NETLINK_NETFILTER, NLMSG_ERROR, Netlink, attr, attrs, generic, messages, refusal
 from policy import NAMES, REASONS
-from lab import EDGECTL, TREE, ip, libc
+from wire import ATTRS, COMMANDS, Socket, text, u32
 
 CLONE_NEWNET = 0x40000000
 TUNSETIFF, TUNATTACHFILTER = 0x400454ca, 0x401054d5
 IFF_TAP, IFF_NO_PI = 2, 0x1000
 
-NLMSG_ERROR, NLMSG_DONE = 2, 3
-REQUEST, ACK, DUMP = 1, 4, 0x300
-CTRL_GETFAMILY, CTRL_FAMILY_ID, CTRL_FAMILY_NAME = 3, 1, 2
 NFT_GETOBJ, NFT_TABLE, NFT_TYPE, NFT_NAME, NFT_DATA, NFT_COUNTER = 10 << 8 | 19, 1, 3, 2, 4, 1
 CT_DELETE = 1 << 8 | 2
+ANY_FAMILY, INET = (struct.pack("=BBH", family, 0, 0) for family in (0, 1))  # struct nfgenmsg
 
 ACCEPT, DROP, PASS = range(3)  # enum nf_edge_verdict
-
-
-def enumerators(enum, prefix):
-    """The names of an enum, without their prefix, in the module's contract."""
-    with open(os.path.join(TREE, "kmod/uapi/nf_edge.h"), encoding="utf-8") as file:
-        body = re.search(rf"^enum {enum} {{\n(.*?)^}};", file.read(), re.M | re.S).group(1)
-    return SimpleNamespace(**{name: value for value, name in enumerate(re.findall(rf"^\t{prefix}(\w+),", body, re.M))})
-
-
-CMD = enumerators("nf_edge_cmd", "NF_EDGE_CMD_")
-ATTR = enumerators("nf_edge_attr", "NF_EDGE_A_")
 
 SYSCTLS = {"net/ipv4/ip_forward": 1, "net/ipv6/conf/all/forwarding": 1,
            "net/ipv6/conf/default/accept_dad": 0, "net/ipv6/conf/all/accept_dad": 0,
@@ -56,70 +43,6 @@ SYSCTLS = {"net/ipv4/ip_forward": 1, "net/ipv6/conf/all/forwarding": 1,
 PATIENCE = ("tcp_timeout_syn_sent", "tcp_timeout_syn_recv", "tcp_timeout_fin_wait", "tcp_timeout_close_wait",
             "tcp_timeout_last_ack", "tcp_timeout_time_wait", "tcp_timeout_close", "tcp_timeout_unacknowledged",
             "udp_timeout", "udp_timeout_stream", "icmp_timeout", "icmpv6_timeout", "generic_timeout")
-
-
-def attribute(kind, value):
-    return struct.pack("=HH", 4 + len(value), kind) + value + b"\0" * (-len(value) % 4)
-
-
-def number(kind, value):
-    return struct.pack("=HHI", 8, kind, value)
-
-
-def name(kind, text):
-    return attribute(kind, text.encode() + b"\0")
-
-
-def attributes(data, at):
-    """{kind: (begin, end)} of the values in a message, from an offset on."""
-    found = {}
-    while at + 4 <= len(data):
-        length, kind = struct.unpack_from("=HH", data, at)
-        if length < 4:
-            break
-        found[kind & 0x3fff] = at + 4, at + length
-        at += length + 3 & ~3
-    return found
-
-
-class Netlink:
-    """One socket of a netlink protocol."""
-
-    def __init__(self, protocol):
-        self.socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, protocol)
-        self.socket.setsockopt(socket.SOL_SOCKET, 33, 1 << 22)  # SO_RCVBUFFORCE
-        self.buffer = bytearray(1 << 17)
-
-    @staticmethod
-    def request(kind, flags, body):
-        return struct.pack("=IHHII", 16 + len(body), kind, flags | REQUEST, 0, 0) + body
-
-    def messages(self):
-        """The messages of one read: (type, bytes after the header)."""
-        size = self.socket.recv_into(self.buffer)
-        data = bytes(memoryview(self.buffer)[:size])
-        at = 0
-        while at + 16 <= size:
-            length, kind = struct.unpack_from("=IH", data, at)
-            if kind == NLMSG_ERROR:
-                error = struct.unpack_from("=i", data, at + 16)[0]
-                if error:
-                    raise OSError(-error, f"netlink: {os.strerror(-error)}")
-            yield kind, data[at + 16:at + length]
-            at += length + 3 & ~3
-
-    def ask(self, kind, body, flags=0):
-        """The one answer."""
-        self.socket.send(self.request(kind, flags, body))
-        return next(self.messages())[1]
-
-    def dump(self, kind, body):
-        self.socket.send(self.request(kind, DUMP, body))
-        while True:
-            for answer, data in self.messages():
-                if answer == NLMSG_DONE:
-                    return
-                yield data
 
 
 def enter_new_namespace():
@@ -156,12 +79,8 @@ class Gateway:
         self.nft(ruleset.lies())
         for timeout in PATIENCE:
             write_sysctl(f"net/netfilter/nf_conntrack_{timeout}", 3000)
-        self.netfilter = Netlink(12)
-        self.generic = Netlink(16)
-        family = self.generic.ask(16, struct.pack("=BBH", CTRL_GETFAMILY, 1, 0) + name(CTRL_FAMILY_NAME, "nf_edge"))
-        begin, end = attributes(family, 4)[CTRL_FAMILY_ID]
-        self.family = int.from_bytes(family[begin:end], "little")
-        self.devices = {(kind, device): name(kind, device) for kind in (ATTR.IIF, ATTR.OIF) for device in world.DEVICES}
+        self.devices = {(kind, device): text(kind, device) for kind in ("IIF", "OIF") for device in world.DEVICES}
+        self.netfilter, self.edge = Netlink(NETLINK_NETFILTER).roomy(), Socket()
         self.answering = False
 
     def connect(self):
@@ -201,7 +120,7 @@ class Gateway:
 
     def flush(self):
         """Connection tracking forgets everything."""
-        self.netfilter.ask(CT_DELETE, bytes(4), ACK)
+        self.netfilter.request(CT_DELETE, ANY_FAMILY)
 
     def put(self, packet):
         """Sends a packet in by a device, or from here."""
@@ -224,51 +143,49 @@ class Gateway:
     def edge_counters(self):
         """{row or reason: (packets, bytes)}, and {row/flows: flows}, of the module."""
         found = {}
-        for command, kind, names in ((CMD.RULE_GET, ATTR.ROW, NAMES), (CMD.DROP_GET, ATTR.REASON, REASONS)):
-            for data in self.generic.dump(self.family, struct.pack("=BBH", command, 1, 0)):
-                at = attributes(data, 4)
-                which = names[int.from_bytes(data[slice(*at[kind])], "little")]
-                found[which] = tuple(int.from_bytes(data[slice(*at[field])], "little") for field in (ATTR.PACKETS, ATTR.BYTES))
-                if ATTR.FLOWS in at:
-                    found[f"{which}/flows"] = int.from_bytes(data[slice(*at[ATTR.FLOWS])], "little")
+        for which, (count, size, flows) in self.edge.counters().items():
+            found[which] = count, size
+            if which in NAMES:
+                found[f"{which}/flows"] = flows
         return found
 
     def nft_counters(self, table):
         """The same, and pass, of a table of nftables."""
         found = {}
-        body = struct.pack("=BBH", 1, 0, 0) + name(NFT_TABLE, table) + attribute(NFT_TYPE, struct.pack("!I", NFT_COUNTER))
-        for data in self.netfilter.dump(NFT_GETOBJ, body):
-            at = attributes(data, 4)
-            begin, end = at[NFT_NAME]
-            which = data[begin:end - 1].decode()
-            values = attributes(data[:at[NFT_DATA][1]], at[NFT_DATA][0])
-            size, count = (int.from_bytes(data[slice(*values[field])], "big") for field in (1, 2))
+        body = INET + attr(NFT_TABLE, table.encode() + b"\0") + attr(NFT_TYPE, struct.pack("!I", NFT_COUNTER))
+        for data in self.netfilter.request(NFT_GETOBJ, body, DUMP):
+            counter = dict(attrs(data[4:]))
+            which = counter[NFT_NAME].rstrip(b"\0").decode()
+            values = dict(attrs(counter[NFT_DATA]))
+            size, count = (int.from_bytes(values[field], "big") for field in (1, 2))
             found[which] = count if which.endswith("/flows") else (count, size)
         return found
 
     def question(self, source, target, protocol, sport, dport, enters, leaves):
         """The first packet of a flow as an explain request."""
-        body = struct.pack("=BBH", CMD.EXPLAIN, 1, 0) + attribute(ATTR.SOURCE, source) + attribute(ATTR.DESTINATION, target)
-        body += number(ATTR.PROTOCOL, protocol) + number(ATTR.DPORT, dport)
+        body = attr(ATTRS["SOURCE"], source) + attr(ATTRS["DESTINATION"], target)
+        body += u32("PROTOCOL", protocol) + u32("DPORT", dport)
         if sport:
-            body += number(ATTR.SPORT, sport)
+            body += u32("SPORT", sport)
         if enters:
-            body += self.devices[ATTR.IIF, enters]
+            body += self.devices["IIF", enters]
         if leaves:
-            body += self.devices[ATTR.OIF, leaves]
-        return Netlink.request(self.family, 0, body)
+            body += self.devices["OIF", leaves]
+        return self.edge.encode(self.edge.family, generic(COMMANDS["EXPLAIN"], body), 0)
 
     def explain(self, questions):
         """Row, reason or pass, for each question."""
-        self.generic.socket.send(b"".join(self.question(*question) for question in questions))
+        self.edge.socket.send(b"".join(self.question(*question) for question in questions))
         said = []
         while len(said) < len(questions):
-            for _, data in self.generic.messages():
-                at = attributes(data, 4)
-                verdict = int.from_bytes(data[slice(*at[ATTR.VERDICT])], "little")
+            for kind, flags, _, data in messages(self.edge.socket.recv(1 << 17)):
+                if kind == NLMSG_ERROR:
+                    raise refusal(kind, flags, data)
+                answer = dict(attrs(data[4:]))
+                verdict = int.from_bytes(answer[ATTRS["VERDICT"]], "little")
                 if verdict == PASS:
                     said.append("pass")
                 else:
-                    kind, names = (ATTR.ROW, NAMES) if verdict == ACCEPT else (ATTR.REASON, REASONS)
-                    said.append(names[int.from_bytes(data[slice(*at[kind])], "little")])
+                    kind, names = ("ROW", NAMES) if verdict == ACCEPT else ("REASON", REASONS)
+                    said.append(names[int.from_bytes(answer[ATTRS[kind]], "little")])
         return said

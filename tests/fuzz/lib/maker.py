@@ -4,7 +4,7 @@
 import socket
 import struct
 
-from genl import ACK, DUMP, NESTED, REQUEST, attr
+from nl import ACK, DUMP, NESTED, REQUEST, attr
 
 CROWD = 1 << 18			# bytes of a message, at most
 

@@ -4,21 +4,15 @@
 Numbers and names come from the uapi header itself, so that they cannot differ from it.
 """
 
-import errno
 import os
 import re
 import socket
 import struct
 
-TREE = os.path.realpath(os.path.join(os.path.dirname(__file__), "../../.."))
-UAPI = os.path.join(TREE, "kmod/uapi/nf_edge.h")
+from nl import *  # noqa: F403 pylint: disable=wildcard-import,unused-wildcard-import
 
-NETLINK_NETFILTER, NETLINK_GENERIC, SOL_NETLINK = 12, 16, 270
-NETLINK_CAP_ACK, NETLINK_EXT_ACK, SO_RCVBUFFORCE = 10, 11, 33
-REQUEST, ACK, DUMP = 1, 4, 0x300
-NLMSG_ERROR, NLMSG_DONE = 2, 3
-NLM_F_DUMP_INTR, NLM_F_CAPPED, NLM_F_ACK_TLVS = 0x10, 0x100, 0x200
-NLA_F_NESTED, NLA_TYPE_MASK = 0x8000, 0x3FFF
+TREE = os.path.realpath(os.path.join(os.path.dirname(__file__), "../.."))
+UAPI = os.path.join(TREE, "kmod/uapi/nf_edge.h")
 
 
 def read_uapi():
@@ -45,23 +39,6 @@ MODES, UNLISTEDS, PEERS, RTP_MATCHES = (LISTS[name] for name in
                                         ("MODES", "UNLISTEDS", "PEERSS", "RTP_MATCHES"))
 
 
-class Refused(Exception):
-    """The kernel's no: errno, and its sentence where it has one."""
-
-    def __init__(self, code, sentence=""):
-        super().__init__(f"{errno.errorcode.get(code, code)}{': ' if sentence else ''}{sentence}")
-        self.errno = code
-        self.sentence = sentence
-
-
-class Interrupted(Exception):
-    """The policy moved while it was listed."""
-
-
-def attr(kind, payload):
-    return struct.pack("=HH", len(payload) + 4, kind) + payload + b"\0" * (-len(payload) % 4)
-
-
 def u32(name, value):
     return attr(ATTRS[name], struct.pack("=I", value))
 
@@ -75,7 +52,7 @@ def flag(name):
 
 
 def nest(name, payload):
-    return attr(ATTRS[name] | NLA_F_NESTED, payload)
+    return attr(ATTRS[name] | NESTED, payload)
 
 
 def packed(address):
@@ -86,21 +63,10 @@ def address(name, value):
     return attr(ATTRS[name], packed(value))
 
 
-def parse(data):
-    """(type, value) of each attribute."""
-    at = 0
-    while at + 4 <= len(data):
-        length, kind = struct.unpack_from("=HH", data, at)
-        if length < 4:
-            raise ValueError("an attribute shorter than its header")
-        yield kind & NLA_TYPE_MASK, data[at + 4:at + length]
-        at += length + 3 & ~3
-
-
 def read(data):
     """An answer's attributes by name, as what the header says they are."""
     found = {}
-    for kind, value in parse(data):
+    for kind, value in attrs(data):
         name, meaning = KINDS[kind]
         if meaning in ("u32", "u64"):
             found[name] = int.from_bytes(value, "little")
@@ -204,98 +170,28 @@ def load(*commands):
     return [plain("BEGIN"), *commands, plain("COMMIT")]
 
 
-class Netlink:
-    """A netlink socket whose answers are read to their end."""
-
-    def __init__(self, protocol):
-        self.sock = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, protocol)
-        self.sock.setsockopt(SOL_NETLINK, NETLINK_EXT_ACK, 1)
-        self.sock.setsockopt(SOL_NETLINK, NETLINK_CAP_ACK, 1)
-        self.sock.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 4 << 20)
-        self.sock.bind((0, 0))
-        self.sock.settimeout(60)
-        self.sequence = 0
-
-    def close(self):
-        self.sock.close()
-
-    def message(self, kind, payload, flags):
-        self.sequence += 1
-        return struct.pack("=IHHII", len(payload) + 16, kind, REQUEST | flags, self.sequence,
-                           0) + payload
-
-    def answer(self, consistent=True):
-        """The payloads of an answer up to its end, or Refused."""
-        found, cut = [], False
-        while True:
-            data = self.sock.recv(1 << 17)
-            at = 0
-            while at < len(data):
-                length, kind, flags, sequence, _ = struct.unpack_from("=IHHII", data, at)
-                payload = data[at + 16:at + length]
-                at += length + 3 & ~3
-                if sequence != self.sequence:
-                    continue
-                cut |= bool(flags & NLM_F_DUMP_INTR)
-                if kind in (NLMSG_ERROR, NLMSG_DONE):
-                    code = -int.from_bytes(payload[:4], "little", signed=True) if payload else 0
-                    if code:
-                        raise Refused(code, self.sentence(kind, flags, payload))
-                    if cut and consistent:
-                        raise Interrupted
-                    return found
-                found.append(payload)
-
-    @staticmethod
-    def sentence(kind, flags, payload):
-        if not flags & NLM_F_ACK_TLVS:
-            return ""
-        at = 4 if kind == NLMSG_DONE else 20
-        if kind == NLMSG_ERROR and not flags & NLM_F_CAPPED:
-            at += struct.unpack_from("=I", payload, 4)[0] - 16
-        for attribute, value in parse(payload[at:]):
-            if attribute == 1:	# NLMSGERR_ATTR_MSG
-                return value.rstrip(b"\0").decode()
-        return ""
-
-
-class Socket(Netlink):
-    """A client of nf_edge; as a socket does, it belongs to the name space that it was made in."""
+class Socket(Family):
+    """A client of nf_edge."""
 
     def __init__(self, family=None):
-        super().__init__(NETLINK_GENERIC)
-        self.family = family or self.resolve()
+        super().__init__("nf_edge", family)
+        self.roomy()
 
-    def resolve(self):
-        """The family's number, new with every load of the module."""
-        name = attr(2, b"nf_edge\0")	# CTRL_ATTR_FAMILY_NAME
-        self.sock.send(self.message(16, struct.pack("=BBH", 3, 1, 0) + name, ACK))
-        for kind, value in parse(self.answer()[0][4:]):
-            if kind == 1:	# CTRL_ATTR_FAMILY_ID
-                return int.from_bytes(value, "little")
-        raise ValueError("a family without number")
+    def ask(self, command, attributes=b""):
+        """The attributes of each message of the answer; listings are known by their command."""
+        listing = command.endswith("_GET") and command != "STATUS_GET"
+        return self.command(COMMANDS[command], attributes, DUMP if listing else ACK)
 
-    def request(self, command, attrs=b""):
-        """The bytes of a request; listings are known by their command."""
-        flags = DUMP if command.endswith("_GET") and command != "STATUS_GET" else ACK
-        return self.message(self.family, struct.pack("=BBH", COMMANDS[command], 1, 0) + attrs, flags)
-
-    def ask(self, command, attrs=b""):
-        """The attributes of each message of the answer."""
-        self.sock.send(self.request(command, attrs))
-        return [payload[4:] for payload in self.answer()]
-
-    def list(self, command, attrs=b""):
+    def list(self, command, attributes=b""):
         """As ask(), for a listing: anew until nothing moved while it was made."""
         while True:
-            try:
-                return self.ask(command, attrs)
-            except Interrupted:
-                pass
+            found = self.ask(command, attributes)
+            if not self.interrupted:
+                return found
 
     def run(self, commands):
-        for command, attrs in commands:
-            self.ask(command, attrs)
+        for command, attributes in commands:
+            self.ask(command, attributes)
 
     def status(self):
         return read(self.ask("STATUS_GET")[0])
@@ -332,19 +228,18 @@ class Hooks(Netlink):
 
     def __init__(self):
         super().__init__(NETLINK_NETFILTER)
+        self.roomy()
 
     def all(self):
         """("IPv4 prerouting -399 first_gate", ...), in the order in which they are called."""
         found = []
         for name, family in (("IPv4", socket.AF_INET), ("IPv6", socket.AF_INET6)):
             for number, where in enumerate(self.WHERE):
-                self.sock.send(self.message(12 << 8, struct.pack("=BBH", family, 0, 0) +
-                                            attr(1, struct.pack("!I", number)), DUMP))
-                # it says of every listing that it was interrupted
-                for payload in self.answer(consistent=False):
-                    attrs = dict(parse(payload[4:]))
-                    function = attrs[self.FUNCTION].rstrip(b"\0").decode()
-                    priority = int.from_bytes(attrs[self.PRIORITY], "big", signed=True)
+                for payload in self.request(12 << 8, struct.pack("=BBH", family, 0, 0) +
+                                            attr(1, struct.pack("!I", number)), DUMP):
+                    hook = dict(attrs(payload[4:]))
+                    function = hook[self.FUNCTION].rstrip(b"\0").decode()
+                    priority = int.from_bytes(hook[self.PRIORITY], "big", signed=True)
                     if function != "accept_all":	# left where there was no memory to make the list shorter
                         found.append(f"{name} {where} {priority} {function}")
         return tuple(found)
