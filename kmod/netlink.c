@@ -9,6 +9,7 @@
 #include <linux/in.h>
 #include <linux/mm.h>
 #include <linux/netdevice.h>
+#include <linux/nls.h>
 #include <linux/notifier.h>
 #include <linux/slab.h>
 #include <net/genetlink.h>
@@ -154,11 +155,31 @@ static int check_meant(const struct nlattr *attr, u8 nfproto, const union nf_ine
 	return 0;
 }
 
+/*
+ * UTF-8 (RFC 3629) without control characters, those of ISO 6429 above ASCII included: a listing
+ * may go to a terminal, and what a file was saved with, it can be loaded with.
+ */
+static bool is_text(const char *text)
+{
+	int left = strlen(text);
+
+	while (left) {
+		unicode_t character;
+		int size = utf8_to_utf32(text, left, &character);
+
+		if (size < 0 || character < 0x20 || (character >= 0x7f && character < 0xa0))
+			return false;
+		text += size;
+		left -= size;
+	}
+	return true;
+}
+
 static int parse_device(const struct nlattr *attr, const char **name,
 			struct netlink_ext_ack *extack)
 {
 	*name = attr ? nla_data(attr) : NULL;
-	if (attr && !dev_valid_name(*name))
+	if (attr && !(dev_valid_name(*name) && is_text(*name)))
 		return REFUSE(extack, attr, -EINVAL, "that cannot be a device's name");
 	return 0;
 }
@@ -166,16 +187,12 @@ static int parse_device(const struct nlattr *attr, const char **name,
 static int parse_name(const struct nlattr *attr, const char **name,
 		      struct netlink_ext_ack *extack)
 {
-	const char *c;
-
 	*name = attr ? nla_data(attr) : NULL;
-	if (!attr)
-		return 0;
-	if (!**name)
+	if (attr && !**name)
 		return REFUSE(extack, attr, -EINVAL, "a name is not empty");
-	for (c = *name; *c; c++)
-		if ((u8)*c < ' ' || *c == 0x7f)
-			return REFUSE(extack, attr, -EINVAL, "a name has no control characters");
+	if (attr && !is_text(*name))
+		return REFUSE(extack, attr, -EINVAL,
+			      "a name is UTF-8 without control characters");
 	return 0;
 }
 

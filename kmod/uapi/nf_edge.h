@@ -208,9 +208,9 @@ enum nf_edge_cmd {
  * @NF_EDGE_A_ROLE: u32, enum nf_edge_role
  * @NF_EDGE_A_ADDRESS: 4 or 16 bytes, network order; the length is the family
  * @NF_EDGE_A_PREFIX_LEN: u32, 0 to 32 or 128; host bits must be clear
- * @NF_EDGE_A_DEV: NUL string, a network device's name
+ * @NF_EDGE_A_DEV: NUL string, a network device's name, UTF-8, no control characters
  * @NF_EDGE_A_GROUPS: u32, mask of 1 << enum nf_edge_group
- * @NF_EDGE_A_NAME: NUL string, 1 to NF_EDGE_NAME_MAX bytes, no control characters
+ * @NF_EDGE_A_NAME: NUL string, 1 to NF_EDGE_NAME_MAX bytes of UTF-8, no control characters
  * @NF_EDGE_A_ENTRY: nest, may repeat: one object of a command that takes many
  * @NF_EDGE_A_ROW: u32, enum nf_edge_row
  * @NF_EDGE_A_CLASS: NUL string, the row's class: sip, av or xmpp

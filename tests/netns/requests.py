@@ -21,7 +21,7 @@ def refused(name, op, values, error, text, attribute):
     payload = spec.pack("edge", values)
     before = genl.do("status-get")["generation"]
     try:
-        list(genl.ask(op, payload, DUMP if op.kind == "dump" else ACK))
+        genl.ask(op, payload, DUMP if op.kind == "dump" else ACK)
         answer = None
     except Refused as refusal:
         answer = refusal.name, refusal.sentence, refusal.attribute
@@ -44,4 +44,14 @@ refused("an Edge address goes, with a device", "interface-del", {**ACCESS, "dev"
         "EINVAL", "Unsupported attribute", "dev")
 refused("a partner goes, with a name", "partner-del", {"entry": {**PARTNER, "name": "lync"}},
         "EINVAL", "Unknown attribute type", "entry.name")
+# They were taken, and no file could hold them.
+for what, text in {"a control character": b"a\x1b", "DEL": b"\x7f", "a control character above ASCII": b"\xc2\x85",
+                   "a cut character": b"a\xc3", "an overlong one": b"\xc0\xaf", "a surrogate": b"\xed\xa0\x80",
+                   "Latin 1": b"b\xfcro"}.items():
+    refused(f"a name with {what}", "partner-add", {"entry": {**PARTNER, "groups": ["pic"], "name": text + b"\0"}},
+            "EINVAL", "a name is UTF-8 without control characters", "entry.name")
+    refused(f"a device with {what}", "interface-add", {**ACCESS, "dev": text + b"\0"},
+            "EINVAL", "that cannot be a device's name", "dev")
+genl.do("partner-add", {"entry": {**PARTNER, "groups": ["pic"], "name": "b\u00fcro \u20ac \U0001d11e"}})
+tap.check("a name in UTF-8 is kept", genl.dump("partner-get")[0]["name"] == "b\u00fcro \u20ac \U0001d11e")
 tap.done()
