@@ -65,7 +65,7 @@ def loads(count):
 
 
 count = number("MODULES", 1000)
-traffic = Traffic(refused=[], pause=0.03)
+traffic = Traffic(refused=[], pause=0.15)
 traffic.start()
 complaint = on_thread(loads, count)
 tally, trouble = traffic.stop()
@@ -149,7 +149,7 @@ class Rain(threading.Thread):
         while not self.over:
             with self.a_pass:
                 for sock in self.socks:
-                    for source in (FRIEND, OTHER) * 8:
+                    for source in (FRIEND, OTHER) * 2:
                         self.fallen += 1
                         send(sock, frame(source, self.fallen))
             time.sleep(0.02)
