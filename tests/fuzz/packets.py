@@ -61,6 +61,7 @@ SO_ATTACH_FILTER = 26
 # IP_PKTINFO tells of one, it may be the one that was meant.
 NOT_LOOPBACK = ctypes.create_string_buffer(struct.pack(
     "=HBBIHBBIHBBIHBBI", 0x20, 0, 0, 0xFFFFF008, 0x15, 0, 1, 1, 6, 0, 0, 0, 6, 0, 0, 0xFFFFFFFF), 32)
+PIECES = 400		# into which one packet is cut
 MEMORY_MAX = 96 << 10		# KiB that may be gone after all
 
 
@@ -605,6 +606,8 @@ class Maker:
                   CHECKSUM_AT[protocol]]
         if rng.random() < 0.15:
             header[rng.randrange(2, 6)] = rng.choice((0, 1, 14, 39, len(packet) & 0xFFFF, 65535))
+        if header[3] and len(packet) > PIECES * header[3]:	# more than the queue of a device takes
+            header[3] = -(-len(packet) // PIECES)
         if header[1] & 0x7F == 3:	# fragments: of another size the kernel cuts them, too, but nobody could join them
             header[3] &= ~7
         if rng.random() < 0.2:
