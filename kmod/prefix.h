@@ -2,9 +2,9 @@
 /*
  * The partner table: IPv4 and IPv6 prefixes, each in one or more groups.
  *
- * One path-compressed binary trie per family. Readers run under RCU and never
- * wait; writers and listers hold the namespace's lock. A prefix without groups
- * is scaffolding: a fork, or one that is being added; readers see nothing of it.
+ * One tree per family. Readers run under RCU and never wait; writers and listers
+ * hold the namespace's lock. A prefix without groups is scaffolding: it is being
+ * added, or could not be taken away; readers see nothing of it.
  */
 #ifndef _EDGE_PREFIX_H
 #define _EDGE_PREFIX_H
@@ -12,10 +12,10 @@
 #include <linux/netfilter.h>
 #include <linux/types.h>
 
-struct edge_prefix_node;
+struct edge_prefix_tree;
 
 struct edge_prefixes {
-	struct edge_prefix_node __rcu *root[2];	/* IPv4, IPv6 */
+	struct edge_prefix_tree __rcu *root[2];	/* IPv4, IPv6 */
 	u32 count;				/* prefixes in a group */
 };
 
