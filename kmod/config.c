@@ -72,7 +72,7 @@ int edge_config_init(struct edge_net *edge)
 static void unhook(struct edge_net *edge)
 {
 	if (edge->hooked)
-		edge_hook_unregister(edge->net);
+		edge_hook_unregister(edge);
 	edge->hooked = false;
 }
 
@@ -119,7 +119,7 @@ static int publish(struct edge_net *edge, struct edge_policy *policy,
 	int err;
 
 	if (guard && !edge->hooked) {
-		err = edge_hook_register(edge->net);
+		err = edge_hook_register(edge);
 		if (err) {
 			NL_SET_ERR_MSG(extack,
 				       "netfilter hooks or connection tracking cannot be registered");

@@ -8,12 +8,15 @@
 #define _EDGE_CONFIG_H
 
 #include <linux/mutex.h>
+#include <linux/netfilter.h>
 #include <linux/netlink.h>
 #include <net/net_namespace.h>
 #include <net/netns/generic.h>
 
 #include "counters.h"
 #include "policy.h"
+
+#define EDGE_GATES	5	/* functions that netfilter calls, see hook.c */
 
 struct edge_sysfs_dir;
 
@@ -25,7 +28,8 @@ struct edge_sysfs_dir;
  * @lock: serialises every change, listing and transaction
  * @generation: moves with every change of @policy; never 0
  * @changed: boot time of the last change, seconds
- * @hooked: hooks are registered
+ * @gates: the hooks, which netfilter hands this namespace back
+ * @hooked: they are registered
  * @transactions: staged policies, one a socket
  * @sysfs: the directories policy, rules and drops of its sysfs tree
  */
@@ -36,6 +40,7 @@ struct edge_net {
 	struct mutex lock;	/* of all but what packets read */
 	u32 generation;
 	time64_t changed;
+	struct nf_hook_ops gates[EDGE_GATES];
 	bool hooked;
 	struct list_head transactions;
 	struct edge_sysfs_dir *sysfs[3];

@@ -27,16 +27,19 @@ void edge_counters_free(struct edge_counters *counters)
 
 void edge_counters_add(struct edge_counters *counters, u32 slot, u32 bytes, u32 flows)
 {
+	bool interruptible = !in_softirq();	/* a local sender, by a softirq that counts */
 	struct edge_counters_cpu *cpu;
 
-	local_bh_disable();	/* a local sender may be interrupted by a softirq that counts */
+	if (interruptible)
+		local_bh_disable();
 	cpu = this_cpu_ptr(counters->cpu);
 	u64_stats_update_begin(&cpu->syncp);
 	u64_stats_inc(&cpu->slots[slot].packets);
 	u64_stats_add(&cpu->slots[slot].bytes, bytes);
 	u64_stats_add(&cpu->slots[slot].flows, flows);
 	u64_stats_update_end(&cpu->syncp);
-	local_bh_enable();
+	if (interruptible)
+		local_bh_enable();
 }
 
 static struct edge_tally fold(const struct edge_counters *counters, u32 slot)

@@ -106,6 +106,12 @@ static inline bool edge_address_equal(u8 family, const union nf_inet_addr *a,
 	return ipv6_addr_equal(&a->in6, &b->in6);
 }
 
+/* An IPv6 address in one word, by which it is told from most others. Network byte order. */
+static inline __be32 edge_word6(const struct in6_addr *addr)
+{
+	return addr->s6_addr32[0] ^ addr->s6_addr32[1] ^ addr->s6_addr32[2] ^ addr->s6_addr32[3];
+}
+
 /* IPv4 before IPv6, then by address. Below, equal or above: < 0, 0, > 0. */
 static inline int edge_address_compare(u8 a_family, const union nf_inet_addr *a,
 				       u8 b_family, const union nf_inet_addr *b)

@@ -40,28 +40,23 @@ static bool is_routed(const struct sk_buff *skb, const struct nf_hook_state *sta
 	return state->hook == NF_INET_FORWARD && dst && !(dst->flags & DST_FAKE_RTABLE);
 }
 
-bool edge_flow_read_network(const struct sk_buff *skb, const struct nf_hook_state *state,
+bool edge_flow_read_devices(const struct sk_buff *skb, const struct nf_hook_state *state,
 			    struct edge_flow *flow)
 {
 	const struct net_device *out = leaves_by(skb, state);
-
-	memset(flow, 0, sizeof(*flow));
-	if (is_loopback(state->in) || is_loopback(out))
-		return false;
 
 	flow->in = state->in ? state->in->name : NULL;
 	flow->out = out ? out->name : NULL;
 	flow->routed = is_routed(skb, state);
 	flow->delivered = state->hook == NF_INET_LOCAL_IN;
-	flow->family = state->pf;
-	if (state->pf == NFPROTO_IPV4) {
-		flow->src.ip = ip_hdr(skb)->saddr;
-		flow->dst.ip = ip_hdr(skb)->daddr;
-	} else {
-		flow->src.in6 = ipv6_hdr(skb)->saddr;
-		flow->dst.in6 = ipv6_hdr(skb)->daddr;
-	}
-	return true;
+	flow->sport = 0;
+	flow->dport = 0;
+	flow->protocol = 0;
+	flow->kind = EDGE_KIND_OTHER;
+	flow->tracking = EDGE_TRACKING_UNASKED;
+	flow->reply = false;
+	flow->malformed = false;
+	return !is_loopback(state->in) && !is_loopback(out);
 }
 
 /* Options of impossible length, or a source route (RFC 7126, section 4.3). */
@@ -294,6 +289,30 @@ void edge_flow_track(const struct nf_conn *ct, enum ip_conntrack_info ctinfo, bo
 		flow->dst = ct->tuplehash[!opener].tuple.src.u3;
 		flow->dport = ntohs(ct->tuplehash[!opener].tuple.src.u.all);
 	}
+}
+
+static bool is_end(const struct nf_conntrack_man *end, u8 family, const union nf_inet_addr *addr,
+		   u16 port)
+{
+	return edge_address_equal(family, &end->u3, addr) && ntohs(end->u.all) == port;
+}
+
+bool edge_flow_join(const struct nf_conn *ct, enum ip_conntrack_info ctinfo, struct edge_flow *flow)
+{
+	enum ip_conntrack_dir dir = CTINFO2DIR(ctinfo);
+
+	if (flow->kind < EDGE_KIND_TCP_SYN || flow->kind > EDGE_KIND_UDP ||
+	    !is_end(&ct->tuplehash[dir].tuple.src, flow->family, &flow->src, flow->sport) ||
+	    !is_end(&ct->tuplehash[!dir].tuple.src, flow->family, &flow->dst, flow->dport))
+		return false;
+	flow->tracking = nf_ct_is_confirmed(ct) ? EDGE_TRACKING_KNOWN : EDGE_TRACKING_NEW;
+	if (dir == IP_CT_DIR_REPLY && flow->kind != EDGE_KIND_TCP_SYN) {
+		swap(flow->src, flow->dst);
+		swap(flow->sport, flow->dport);
+		swap(flow->src_edge, flow->dst_edge);
+		flow->reply = true;
+	}
+	return true;
 }
 
 void edge_flow_as_received(const struct nf_conn *ct, enum ip_conntrack_info ctinfo,

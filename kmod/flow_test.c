@@ -302,6 +302,14 @@ fail:
 	return NULL;
 }
 
+static bool read_network(const struct sk_buff *skb, const struct nf_hook_state *state,
+			 struct edge_flow *flow)
+{
+	memset(flow, 0, sizeof(*flow));
+	edge_flow_read_addresses(skb, state->pf, flow);
+	return edge_flow_read_devices(skb, state, flow);
+}
+
 /* A packet borrows its route, if it has one. */
 static struct edge_flow read_at(struct kunit *test, u8 hook, struct dst_entry *route, u8 family,
 				struct sk_buff *skb)
@@ -314,7 +322,7 @@ static struct edge_flow read_at(struct kunit *test, u8 hook, struct dst_entry *r
 	rcu_read_lock();
 	if (route)
 		skb_dst_set_noref(skb, route);
-	judged = edge_flow_read_network(skb, &state, &flow);
+	judged = read_network(skb, &state, &flow);
 	edge_flow_read_transport(skb, &flow);
 	skb->_skb_refdst = 0;
 	rcu_read_unlock();
@@ -522,7 +530,7 @@ static void flow_has_addresses_and_devices(struct kunit *test)
 	state.in = (struct net_device *)in;
 	state.out = (struct net_device *)ext;
 	memset(&flow, 0xff, sizeof(flow));
-	KUNIT_EXPECT_TRUE(test, edge_flow_read_network(skb, &state, &flow));
+	KUNIT_EXPECT_TRUE(test, read_network(skb, &state, &flow));
 	KUNIT_EXPECT_EQ(test, flow.family, NFPROTO_IPV4);
 	KUNIT_EXPECT_MEMEQ(test, &flow.src, want[0], 16);
 	KUNIT_EXPECT_MEMEQ(test, &flow.dst, want[1], 16);
@@ -536,7 +544,7 @@ static void flow_has_addresses_and_devices(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, skb);
 	state.pf = NFPROTO_IPV6;
 	state.in = NULL;
-	KUNIT_EXPECT_TRUE(test, edge_flow_read_network(skb, &state, &flow));
+	KUNIT_EXPECT_TRUE(test, read_network(skb, &state, &flow));
 	KUNIT_EXPECT_EQ(test, flow.family, NFPROTO_IPV6);
 	KUNIT_EXPECT_MEMEQ(test, &flow.src, want[2], 16);
 	KUNIT_EXPECT_MEMEQ(test, &flow.dst, want[3], 16);
@@ -544,7 +552,7 @@ static void flow_has_addresses_and_devices(struct kunit *test)
 	KUNIT_EXPECT_STREQ(test, flow.out, "ext0");
 
 	state.out = NULL;
-	KUNIT_EXPECT_TRUE(test, edge_flow_read_network(skb, &state, &flow));
+	KUNIT_EXPECT_TRUE(test, read_network(skb, &state, &flow));
 	KUNIT_EXPECT_NULL(test, flow.out);
 	kfree_skb(skb);
 }
@@ -559,14 +567,14 @@ static void flow_over_loopback_is_not_judged(struct kunit *test)
 
 	KUNIT_ASSERT_NOT_NULL(test, skb);
 	state.in = lo;
-	KUNIT_EXPECT_FALSE(test, edge_flow_read_network(skb, &state, &flow));
+	KUNIT_EXPECT_FALSE(test, read_network(skb, &state, &flow));
 	state.in = NULL;
 	state.out = lo;
-	KUNIT_EXPECT_FALSE(test, edge_flow_read_network(skb, &state, &flow));
+	KUNIT_EXPECT_FALSE(test, read_network(skb, &state, &flow));
 	state.in = ext;
-	KUNIT_EXPECT_FALSE(test, edge_flow_read_network(skb, &state, &flow));
+	KUNIT_EXPECT_FALSE(test, read_network(skb, &state, &flow));
 	state.out = ext;
-	KUNIT_EXPECT_TRUE(test, edge_flow_read_network(skb, &state, &flow));
+	KUNIT_EXPECT_TRUE(test, read_network(skb, &state, &flow));
 	kfree_skb(skb);
 }
 
@@ -583,20 +591,20 @@ static void flow_leaves_by_the_device_of_its_route(struct kunit *test)
 
 	KUNIT_ASSERT_NOT_NULL(test, route);
 	KUNIT_ASSERT_NOT_NULL(test, skb);
-	KUNIT_EXPECT_TRUE(test, edge_flow_read_network(skb, &state, &flow));
+	KUNIT_EXPECT_TRUE(test, read_network(skb, &state, &flow));
 	KUNIT_EXPECT_STREQ(test, flow.out, "ext0");
 
 	rcu_read_lock();	/* the packet borrows the route */
 	route->dev = other;
 	skb_dst_set_noref(skb, route);
-	KUNIT_EXPECT_TRUE(test, edge_flow_read_network(skb, &state, &flow));
+	KUNIT_EXPECT_TRUE(test, read_network(skb, &state, &flow));
 	KUNIT_EXPECT_STREQ(test, flow.out, "ext1");
 	route->dev = lo;
-	KUNIT_EXPECT_FALSE(test, edge_flow_read_network(skb, &state, &flow));
+	KUNIT_EXPECT_FALSE(test, read_network(skb, &state, &flow));
 
 	/* what is forwarded has been routed once */
 	state.hook = NF_INET_FORWARD;
-	KUNIT_EXPECT_TRUE(test, edge_flow_read_network(skb, &state, &flow));
+	KUNIT_EXPECT_TRUE(test, read_network(skb, &state, &flow));
 	KUNIT_EXPECT_STREQ(test, flow.out, "ext0");
 	rcu_read_unlock();
 	skb->_skb_refdst = 0;
@@ -637,7 +645,7 @@ static void flow_is_malformed_where_delivery_would_misread(struct kunit *test)
 
 		IP6CB(skb)->nhoff = cases[i].link;
 		skb_set_transport_header(skb, cases[i].at);
-		KUNIT_ASSERT_TRUE(test, edge_flow_read_network(skb, &state, &flow));
+		KUNIT_ASSERT_TRUE(test, read_network(skb, &state, &flow));
 		edge_flow_read_transport(skb, &flow);
 		KUNIT_EXPECT_EQ_MSG(test, flow.malformed, cases[i].malformed, "case %d", i);
 	}

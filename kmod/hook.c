@@ -42,6 +42,13 @@ static struct edge_flow reversed(const struct edge_flow *flow)
 	return back;
 }
 
+static noinline bool drops_reversed(const struct edge_policy *policy, const struct edge_flow *flow)
+{
+	const struct edge_flow back = reversed(flow);
+
+	return edge_policy_judge(policy, &back).verdict == NF_EDGE_VERDICT_DROP;
+}
+
 /*
  * Whether the packet alone decides that it is dropped. A SYN opens a flow, and
  * what no row can cover belongs to none; any other TCP or UDP packet may belong
@@ -52,8 +59,6 @@ static struct edge_flow reversed(const struct edge_flow *flow)
 static bool drops_alone(const struct edge_policy *policy, const struct edge_flow *flow,
 			const struct sk_buff *skb, struct net *net, struct edge_ruling *ruling)
 {
-	struct edge_flow back;
-
 	*ruling = edge_policy_judge(policy, flow);
 	if (ruling->verdict != NF_EDGE_VERDICT_DROP)
 		return false;
@@ -63,27 +68,42 @@ static bool drops_alone(const struct edge_policy *policy, const struct edge_flow
 	if (flow->kind != EDGE_KIND_TCP && flow->kind != EDGE_KIND_UDP)
 		return true;
 
-	back = reversed(flow);
-	if (edge_policy_judge(policy, &back).verdict != NF_EDGE_VERDICT_DROP)
-		return false;
-	return !edge_flow_known(skb, net, flow);
+	return drops_reversed(policy, flow) && !edge_flow_known(skb, net, flow);
 }
 
-static unsigned int first_gate(void *priv, struct sk_buff *skb, const struct nf_hook_state *state)
+/* Most of what passes a gateway is not ours, and is let go for two loads. */
+static __always_inline bool may_be_ours(const struct edge_policy *policy, const struct sk_buff *skb,
+					u8 family)
 {
-	struct edge_net *edge = edge_net(state->net);
-	const struct edge_policy *policy = rcu_dereference(edge->policy);
+	return edge_policy_may_know(policy, edge_flow_src_word(skb, family)) ||
+	       edge_policy_may_know(policy, edge_flow_dst_word(skb, family));
+}
+
+static noinline unsigned int judge_alone(struct edge_net *edge, const struct edge_policy *policy,
+					 struct sk_buff *skb, const struct nf_hook_state *state)
+{
 	struct edge_ruling ruling;
 	struct edge_flow flow;
 
-	if (policy->mode == NF_EDGE_MODE_OFF || !edge_flow_read_network(skb, state, &flow) ||
-	    !edge_policy_recognise(policy, &flow))
+	edge_flow_read_addresses(skb, state->pf, &flow);
+	if (!edge_policy_recognise(policy, &flow) || policy->mode == NF_EDGE_MODE_OFF ||
+	    !edge_flow_read_devices(skb, state, &flow))
 		return NF_ACCEPT;
 
 	edge_flow_read_transport(skb, &flow);
 	if (!drops_alone(policy, &flow, skb, state->net, &ruling))
 		return NF_ACCEPT;
 	return settle(edge, policy, skb, ruling, false);
+}
+
+static unsigned int first_gate(void *priv, struct sk_buff *skb, const struct nf_hook_state *state)
+{
+	struct edge_net *edge = priv;
+	const struct edge_policy *policy = rcu_dereference(edge->policy);
+
+	if (!may_be_ours(policy, skb, state->pf))
+		return NF_ACCEPT;
+	return judge_alone(edge, policy, skb, state);
 }
 
 /* In audit the first gate counts a drop and lets the packet on: not to be counted twice. */
@@ -126,34 +146,39 @@ static bool recognise_tracked(const struct edge_policy *policy, const struct nf_
  * tracking's back: tracking knows nothing of it. An ICMP error may well come from
  * an Edge address and be about a flow that is not ours.
  */
-static bool find_flow(const struct edge_policy *policy, const struct nf_conn *ct,
-		      enum ip_conntrack_info ctinfo, struct edge_flow *flow)
+static noinline bool find_changed_flow(const struct edge_policy *policy, const struct nf_conn *ct,
+				       enum ip_conntrack_info ctinfo, struct edge_flow *flow)
 {
-	struct edge_flow packet;
+	const struct edge_flow packet = *flow;
 
-	flow->tracking = EDGE_TRACKING_NONE;
-	packet = *flow;
-	if (!ct || recognise_tracked(policy, ct, ctinfo, flow))
+	if (recognise_tracked(policy, ct, ctinfo, flow))
 		return true;
 	*flow = packet;
 	return flow->kind != EDGE_KIND_ICMP_ERROR && (flow->src_edge || flow->dst_edge);
 }
 
-static unsigned int second_gate(void *priv, struct sk_buff *skb, const struct nf_hook_state *state)
+static bool find_flow(const struct edge_policy *policy, const struct nf_conn *ct,
+		      enum ip_conntrack_info ctinfo, struct edge_flow *flow)
 {
-	struct edge_net *edge = edge_net(state->net);
-	const struct edge_policy *policy = rcu_dereference(edge->policy);
-	enum ip_conntrack_info ctinfo;
+	flow->tracking = EDGE_TRACKING_NONE;
+	if (!ct)
+		return true;
+	if (!flow_differs(ct, ctinfo) && edge_flow_join(ct, ctinfo, flow))
+		return true;
+	return find_changed_flow(policy, ct, ctinfo, flow);
+}
+
+static noinline unsigned int judge_tracked(struct edge_net *edge, const struct edge_policy *policy,
+					   struct sk_buff *skb, const struct nf_hook_state *state,
+					   const struct nf_conn *ct, enum ip_conntrack_info ctinfo)
+{
 	struct edge_flow flow;
-	struct nf_conn *ct;
 	bool opens;
 
-	if (policy->mode == NF_EDGE_MODE_OFF || !edge_flow_read_network(skb, state, &flow))
-		return NF_ACCEPT;
-	ct = nf_ct_get(skb, &ctinfo);
-	if (ct && nf_ct_is_template(ct))
-		ct = NULL;
+	edge_flow_read_addresses(skb, state->pf, &flow);
 	if (!edge_policy_recognise(policy, &flow) && !flow_differs(ct, ctinfo))
+		return NF_ACCEPT;
+	if (policy->mode == NF_EDGE_MODE_OFF || !edge_flow_read_devices(skb, state, &flow))
 		return NF_ACCEPT;
 
 	edge_flow_read_transport(skb, &flow);
@@ -167,6 +192,20 @@ static unsigned int second_gate(void *priv, struct sk_buff *skb, const struct nf
 	return settle(edge, policy, skb, edge_policy_judge(policy, &flow), opens);
 }
 
+static unsigned int second_gate(void *priv, struct sk_buff *skb, const struct nf_hook_state *state)
+{
+	struct edge_net *edge = priv;
+	const struct edge_policy *policy = rcu_dereference(edge->policy);
+	enum ip_conntrack_info ctinfo;
+	struct nf_conn *ct = nf_ct_get(skb, &ctinfo);
+
+	if (ct && nf_ct_is_template(ct))
+		ct = NULL;
+	if (!may_be_ours(policy, skb, state->pf) && !flow_differs(ct, ctinfo))
+		return NF_ACCEPT;
+	return judge_tracked(edge, policy, skb, state, ct, ctinfo);
+}
+
 /* Right after defragmentation, ahead of whatever else might spend time on a stranger. */
 #define FIRST_GATE	(NF_IP_PRI_CONNTRACK_DEFRAG + 1)
 #define SECOND_GATE	NF_IP_PRI_FILTER
@@ -174,7 +213,7 @@ static unsigned int second_gate(void *priv, struct sk_buff *skb, const struct nf
 #define GATE(function, where, prio) \
 	{ .hook = (function), .pf = NFPROTO_INET, .hooknum = NF_INET_##where, .priority = (prio) }
 
-static const struct nf_hook_ops gates[] = {
+static const struct nf_hook_ops gates[EDGE_GATES] = {
 	GATE(first_gate,  PRE_ROUTING, FIRST_GATE),
 	GATE(first_gate,  LOCAL_OUT,   FIRST_GATE),
 	GATE(second_gate, LOCAL_IN,    SECOND_GATE),
@@ -183,20 +222,25 @@ static const struct nf_hook_ops gates[] = {
 };
 
 /* Tracking first: a gate must not see a packet that nobody tracked. */
-int edge_hook_register(struct net *net)
+int edge_hook_register(struct edge_net *edge)
 {
-	int err = nf_ct_netns_get(net, NFPROTO_INET);
+	int err = nf_ct_netns_get(edge->net, NFPROTO_INET);
+	int i;
 
 	if (err)
 		return err;
-	err = nf_register_net_hooks(net, gates, ARRAY_SIZE(gates));
+	for (i = 0; i < ARRAY_SIZE(gates); i++) {
+		edge->gates[i] = gates[i];
+		edge->gates[i].priv = edge;
+	}
+	err = nf_register_net_hooks(edge->net, edge->gates, ARRAY_SIZE(gates));
 	if (err)
-		nf_ct_netns_put(net, NFPROTO_INET);
+		nf_ct_netns_put(edge->net, NFPROTO_INET);
 	return err;
 }
 
-void edge_hook_unregister(struct net *net)
+void edge_hook_unregister(struct edge_net *edge)
 {
-	nf_unregister_net_hooks(net, gates, ARRAY_SIZE(gates));
-	nf_ct_netns_put(net, NFPROTO_INET);
+	nf_unregister_net_hooks(edge->net, edge->gates, ARRAY_SIZE(gates));
+	nf_ct_netns_put(edge->net, NFPROTO_INET);
 }

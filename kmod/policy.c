@@ -2,7 +2,6 @@
 #include "policy.h"
 
 #include <linux/bitops.h>
-#include <linux/hash.h>
 #include <linux/in.h>
 
 #define SIP_MTLS	5061
@@ -49,15 +48,6 @@ const char * const edge_group_names[] = { NF_EDGE_GROUPS(NAME) };
 const char * const edge_row_names[] = { NF_EDGE_ROWS(NAME) };
 const char * const edge_peers_names[] = { NF_EDGE_PEERSS(NAME) };
 const char * const edge_reason_names[] = { NF_EDGE_REASONS(NAME) };
-
-static u32 bucket_of(u8 family, const union nf_inet_addr *addr)
-{
-	u32 word = (__force u32)addr->all[0];
-
-	if (family == NFPROTO_IPV6)
-		word ^= (__force u32)(addr->all[1] ^ addr->all[2] ^ addr->all[3]);
-	return hash_32(word, ilog2(EDGE_INTERFACE_BUCKETS));
-}
 
 void edge_policy_init(struct edge_policy *policy)
 {
@@ -112,35 +102,14 @@ void edge_policy_index(struct edge_policy *policy)
 	memset(policy->buckets, 0, sizeof(policy->buckets));
 	for (i = 0; i < policy->interface_count; i++) {
 		struct edge_interface *interface = &policy->interfaces[i];
-		u16 *bucket = &policy->buckets[bucket_of(interface->family, &interface->addr)];
+		__be32 word = interface->family == NFPROTO_IPV4 ? interface->addr.ip :
+			      edge_word6(&interface->addr.in6);
+		u16 *bucket = &policy->buckets[edge_policy_bucket(word)];
 
 		assign_rows(interface, roles_served(interface, configured));
 		interface->chain = *bucket;
 		*bucket = i + 1;
 	}
-}
-
-const struct edge_interface *edge_policy_interface(const struct edge_policy *policy, u8 family,
-						   const union nf_inet_addr *addr)
-{
-	u16 next = policy->buckets[bucket_of(family, addr)];
-
-	while (next) {
-		const struct edge_interface *interface = &policy->interfaces[next - 1];
-
-		if (interface->family == family &&
-		    edge_address_equal(family, &interface->addr, addr))
-			return interface;
-		next = interface->chain;
-	}
-	return NULL;
-}
-
-bool edge_policy_recognise(const struct edge_policy *policy, struct edge_flow *flow)
-{
-	flow->src_edge = edge_policy_interface(policy, flow->family, &flow->src);
-	flow->dst_edge = edge_policy_interface(policy, flow->family, &flow->dst);
-	return flow->src_edge || flow->dst_edge;
 }
 
 /*
@@ -216,21 +185,21 @@ static u16 rows_by_port(const struct edge_policy *policy, const struct edge_flow
 	return rows;
 }
 
-/* Those of the rows whose group lists the address. */
-static u16 rows_listing(const struct edge_policy *policy, u16 rows, u8 family,
-			const union nf_inet_addr *remote)
+/* The first of the rows whose group lists the remote end, or NF_EDGE_ROW_COUNT. */
+static u32 row_listing(const struct edge_policy *policy, const struct edge_flow *flow, u16 out,
+		       u16 in)
 {
-	u8 groups = rows ? edge_prefix_lookup(policy->partners, family, remote) : 0;
-	unsigned long left = rows;
-	u16 listing = 0;
-	int row;
+	u8 to = out ? edge_prefix_lookup(policy->partners, flow->family, &flow->dst) : 0;
+	u8 from = in ? edge_prefix_lookup(policy->partners, flow->family, &flow->src) : 0;
+	u32 rows;
 
-	if (!groups)
-		return 0;
-	for_each_set_bit(row, &left, NF_EDGE_ROW_COUNT)
-		if (groups & BIT(edge_rows[row].group))
-			listing |= BIT(row);
-	return listing;
+	for (rows = to | from ? out | in : 0; rows; rows &= rows - 1) {
+		const struct edge_row *row = &edge_rows[__ffs(rows)];
+
+		if ((row->outbound ? to : from) & BIT(row->group))
+			return __ffs(rows);
+	}
+	return NF_EDGE_ROW_COUNT;
 }
 
 static struct edge_ruling drop(enum nf_edge_reason reason)
@@ -255,7 +224,8 @@ static struct edge_ruling judge_rows(const struct edge_policy *policy, const str
 	u16 out = flow->src_edge ? rows & flow->src_edge->out_rows : 0;
 	u16 in = flow->dst_edge ? rows & flow->dst_edge->in_rows : 0;
 	u16 enabled = (out | in) & policy->enabled;
-	u16 listing;
+	u16 any = enabled & policy->any;
+	u32 row = NF_EDGE_ROW_COUNT;
 
 	if (!(out | in))
 		return policy->unlisted == NF_EDGE_UNLISTED_PASS ? pass(NF_EDGE_REASON_UNLISTED) :
@@ -263,12 +233,13 @@ static struct edge_ruling judge_rows(const struct edge_policy *policy, const str
 	if (!enabled)
 		return drop(NF_EDGE_REASON_DISABLED);
 
-	listing = rows_listing(policy, out & enabled, flow->family, &flow->dst) |
-		  rows_listing(policy, in & enabled, flow->family, &flow->src);
-	if (listing)
-		return accept(__ffs(listing));
-	if (enabled & policy->any)
-		return accept(__ffs(enabled & policy->any));
+	/* who is listed matters where another row might be the first */
+	if (!any || enabled & (enabled - 1))
+		row = row_listing(policy, flow, out & enabled, in & enabled);
+	if (row < NF_EDGE_ROW_COUNT)
+		return accept(row);
+	if (any)
+		return accept(__ffs(any));
 	return drop(NF_EDGE_REASON_NOT_LISTED);
 }
 

@@ -8,6 +8,8 @@
 #ifndef _EDGE_POLICY_H
 #define _EDGE_POLICY_H
 
+#include <linux/hash.h>
+#include <linux/log2.h>
 #include <linux/rcupdate.h>
 
 #include "edge.h"
@@ -105,9 +107,41 @@ void edge_policy_init(struct edge_policy *policy);
 /* Derives rows and hash chains of the interfaces. Call after changing them. */
 void edge_policy_index(struct edge_policy *policy);
 
+/* Where an Edge address is looked for. */
+static inline u32 edge_policy_bucket(__be32 word)
+{
+	return hash_32((__force u32)word, ilog2(EDGE_INTERFACE_BUCKETS));
+}
+
+/**
+ * edge_policy_may_know - whether it is worth asking for an Edge address
+ * @policy: the policy
+ * @word: the address, if IPv4, or edge_word6() of it
+ *
+ * Return: false for most of the addresses that are none.
+ */
+static inline bool edge_policy_may_know(const struct edge_policy *policy, __be32 word)
+{
+	return policy->buckets[edge_policy_bucket(word)];
+}
+
 /* The Edge address at @addr (network order), or NULL. */
-const struct edge_interface *edge_policy_interface(const struct edge_policy *policy, u8 family,
-						   const union nf_inet_addr *addr);
+static inline const struct edge_interface *
+edge_policy_interface(const struct edge_policy *policy, u8 family, const union nf_inet_addr *addr)
+{
+	__be32 word = family == NFPROTO_IPV4 ? addr->ip : edge_word6(&addr->in6);
+	u16 next = policy->buckets[edge_policy_bucket(word)];
+
+	while (next) {
+		const struct edge_interface *interface = &policy->interfaces[next - 1];
+
+		if (interface->family == family &&
+		    edge_address_equal(family, &interface->addr, addr))
+			return interface;
+		next = interface->chain;
+	}
+	return NULL;
+}
 
 /**
  * edge_policy_recognise - whether a flow is ours
@@ -116,7 +150,12 @@ const struct edge_interface *edge_policy_interface(const struct edge_policy *pol
  *
  * Return: true when an Edge address is one end of the flow.
  */
-bool edge_policy_recognise(const struct edge_policy *policy, struct edge_flow *flow);
+static inline bool edge_policy_recognise(const struct edge_policy *policy, struct edge_flow *flow)
+{
+	flow->src_edge = edge_policy_interface(policy, flow->family, &flow->src);
+	flow->dst_edge = edge_policy_interface(policy, flow->family, &flow->dst);
+	return flow->src_edge || flow->dst_edge;
+}
 
 /**
  * edge_policy_judge - the verdict on a packet of a flow
