@@ -14,7 +14,7 @@ KDIR_FOUND = $(if $(wildcard $(KDIR)),$(KDIR),$(if $(STOCK_HEADERS),$(STOCK_HEAD
 
 RUNGS := lint kunit debug kernels oracle faults fuzz
 
-.PHONY: all module tools run check $(RUNGS:%=check-%) install uninstall clean clean-module help
+.PHONY: all module tools run check bench $(RUNGS:%=check-%) install uninstall clean clean-module help
 
 all: module tools ## build the module and the tool
 
@@ -33,6 +33,11 @@ check: ## pass the tests: every rung of the proof; installs packages
 	tests/lib/install check
 	$(MAKE) all
 	tests/run
+
+bench: ## measure it beside nftables and iptables with ipset (RESULTS=: a file for all figures); installs packages
+	tests/lib/install bench
+	$(MAKE) tools
+	tests/bench/run.py $(RESULTS)
 
 $(RUNGS:%=check-%): ## one rung of the proof: lint, kunit, debug, kernels, oracle, faults or fuzz
 	tests/lib/install check
