@@ -319,7 +319,7 @@ static struct branch *new_branch(const u32 *word, u8 from, u8 width, u32 words)
 	return branch;
 }
 
-/* Notes the groups of an partner that ends at or among the bits that the branch looks at. */
+/* Notes the groups of a partner that ends at or among the bits that the branch looks at. */
 static void note(struct branch *branch, const struct partner *partner, u32 words)
 {
 	u8 rest = branch->from + branch->tree.width - partner->bits;
@@ -453,7 +453,7 @@ void edge_prefix_table_free(struct edge_prefixes *table)
 	kfree(table);
 }
 
-/* Finding the way. A place is where a key leads to, and by which branches. */
+/* Finding the way. A place is where a key leads to. */
 
 struct place {
 	struct edge_prefix_tree __rcu **link;	/* to a leaf, nothing, or a branch without room */
@@ -493,15 +493,14 @@ static struct place place_of(struct edge_prefixes *table, u8 family, const struc
 	return place;
 }
 
-/* Which of the leaf's partners it is, or where it is not there, will be. */
-static u32 seek(const struct edge_prefix_tree *leaf, const struct trie_key *key, u32 words,
-		bool *found)
+/* Which of the roll's partners it is, or where it is not there, will be. */
+static u32 seek(const struct roll *roll, const struct trie_key *key, u32 words, bool *found)
 {
 	u32 i;
 
 	*found = false;
-	for (i = 0; i < leaf->count; i++) {
-		const struct partner *partner = partner_at(as_leaf(leaf)->partners, i, words);
+	for (i = 0; i < roll->count; i++) {
+		const struct partner *partner = partner_at(roll->partners, i, words);
 		int order = compare(key->word, key->bits, partner->word, partner->bits, words);
 
 		*found = !order;
@@ -511,23 +510,23 @@ static u32 seek(const struct edge_prefix_tree *leaf, const struct trie_key *key,
 	return i;
 }
 
-static struct found found_at(const struct edge_prefix_tree *leaf, u32 i, u32 words)
+static struct found found_at(const struct roll *roll, u32 i, u32 words)
 {
-	const struct roll roll = roll_of(leaf, words);
-
-	return (struct found){ partner_at(roll.partners, i, words), &roll.names[i] };
+	return (struct found){ partner_at(roll->partners, i, words), &roll->names[i] };
 }
 
 static struct found find_key(struct edge_prefixes *table, u8 family, const struct trie_key *key)
 {
 	const struct edge_prefix_tree *tree = held(*place_of(table, family, key).link);
 	u32 words = words_of(family), at;
+	struct roll roll;
 	bool found;
 
 	if (!tree || tree->width)
 		return (struct found){};
-	at = seek(tree, key, words, &found);
-	return found ? found_at(tree, at, words) : (struct found){};
+	roll = roll_of(tree, words);
+	at = seek(&roll, key, words, &found);
+	return found ? found_at(&roll, at, words) : (struct found){};
 }
 
 static struct found find(struct edge_prefixes *table, const struct edge_prefix *prefix)
@@ -597,7 +596,10 @@ static void recount(struct edge_prefixes *table, u8 family, const struct trie_ke
 		rebuild(misfit, misfit_start, words);
 }
 
-/* A branch above the one that has no room for the key, and with room for both. */
+/*
+ * A branch above the one that has no room for the key, and with room for both; at least as many
+ * bits before it, so that no way down is long.
+ */
 static bool make_room(const struct place *place, const struct trie_key *key, u32 words)
 {
 	struct branch *below = as_branch(held(*place->link)), *branch;
@@ -607,7 +609,9 @@ static bool make_room(const struct place *place, const struct trie_key *key, u32
 
 	if (key->bits > place->start)
 		from = min(from, key->bits);
-	branch = new_branch(key->word, from, min_t(u8, WIDTH_MIN, below->from - from), words);
+	if (below->from - from < WIDTH_MIN)
+		return false;
+	branch = new_branch(key->word, from, WIDTH_MIN, words);
 	if (!branch)
 		return false;
 	branch->tree.count = below->tree.count;
@@ -623,33 +627,34 @@ static bool make_room(const struct place *place, const struct trie_key *key, u32
 	return true;
 }
 
-/* The leaf there with one more partner, or instead of it a branch. */
+/* Builds what is there, if anything, anew with one more partner. */
 static bool insert(const struct place *place, const struct trie_key *key, u32 words)
 {
 	const struct edge_prefix_tree *old = held(*place->link);
-	u32 count = old ? old->count : 0, at = 0;
+	u32 count = old ? old->count : 0, at;
 	struct edge_prefix_tree *tree;
 	struct partner *partner;
-	struct roll roll, own;
+	struct roll roll;
 	void *room;
 	bool found;
 
-	room = kmalloc(roll_size(count + 1, words), GFP_KERNEL_ACCOUNT);
+	room = kvmalloc(roll_size(count + 1, words), GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
 	if (!room)
 		return false;
 	roll = roll_at(room, count + 1, words);
-	if (old) {
-		own = roll_of(old, words);
-		at = seek(old, key, words, &found);
-		copy(&roll, 0, &own, 0, at, words);
-		copy(&roll, at + 1, &own, at, count - at, words);
-	}
-	partner = partner_at(roll.partners, at, words);
+	roll.count = 0;
+	enrol(&roll, old, words);
+	at = seek(&roll, key, words, &found);
+	memmove(partner_at(room, at + 1, words), partner_at(room, at, words),
+		(count - at) * partner_size(words));
+	memmove(roll.names + at + 1, roll.names + at, (count - at) * sizeof(char *));
+	partner = partner_at(room, at, words);
 	*partner = (struct partner){ .bits = key->bits };
 	memcpy(partner->word, key->word, words * sizeof(u32));
 	roll.names[at] = NULL;
+	roll.count = count + 1;
 	tree = build(&roll, place->start, words);
-	kfree(room);
+	kvfree(room);
 	if (!tree)
 		return false;
 	replace(place->link, tree);
@@ -667,14 +672,10 @@ static struct found ensure(struct edge_prefixes *table, const struct edge_prefix
 
 	if (found.partner)
 		return found;
-	for (;;) {
+	do {
 		place = place_of(table, prefix->family, &key);
 		tree = held(*place.link);
-		if (!tree || !tree->width)
-			break;
-		if (!make_room(&place, &key, words))
-			return found;
-	}
+	} while (tree && tree->width && make_room(&place, &key, words));
 	if (!insert(&place, &key, words))
 		return found;
 	recount(table, prefix->family, &key, &place, 1);
@@ -960,6 +961,8 @@ u32 edge_prefix_flush(struct edge_prefixes *table, u8 groups)
 /* The first partner of a tree that is not empty. */
 static struct found first_of(const struct edge_prefix_tree *tree, u32 words)
 {
+	struct roll roll;
+
 	while (tree->width) {
 		const struct slot *slot = as_branch(tree)->slots;
 
@@ -967,7 +970,8 @@ static struct found first_of(const struct edge_prefix_tree *tree, u32 words)
 			slot++;
 		tree = held(slot->tree);
 	}
-	return found_at(tree, 0, words);
+	roll = roll_of(tree, words);
+	return found_at(&roll, 0, words);
 }
 
 /* The first one after the key in order, scaffolding included; or none. */
@@ -976,14 +980,16 @@ static struct found after(const struct edge_prefix_tree *tree, const struct trie
 {
 	struct found found = {};
 	const struct branch *branch;
+	struct roll roll;
 	bool there;
 	u32 i;
 
 	if (!tree)
 		return found;
 	if (!tree->width) {
-		i = seek(tree, key, words, &there);
-		return i + there < tree->count ? found_at(tree, i + there, words) : found;
+		roll = roll_of(tree, words);
+		i = seek(&roll, key, words, &there);
+		return i + there < roll.count ? found_at(&roll, i + there, words) : found;
 	}
 
 	branch = as_branch(tree);

@@ -136,6 +136,64 @@ static void expect_listing(struct kunit *test, const struct edge_prefixes *table
 	KUNIT_EXPECT_STREQ(test, got, want);
 }
 
+/*
+ * How the tree stands: struct edge_prefix_tree and struct branch, which are prefix.c's own. What
+ * goes down it calls itself, and the stack is short: no look-up tells how deep it is.
+ */
+struct shape {
+	struct {
+		struct rcu_head rcu;
+		u32 count;
+		u8 width;
+	} tree;
+	u8 from;
+	u8 groups;
+	u32 built;
+	u32 word[4];
+	struct {
+		struct shape *below;
+		u8 groups;
+	} slots[];
+};
+
+static int branches_below(const struct shape *shape)
+{
+	int most = 0;
+	u32 i;
+
+	if (!shape || !shape->tree.width)
+		return 0;
+	for (i = 0; i < 1U << shape->tree.width; i++)
+		most = max(most, branches_below(shape->slots[i].below));
+	return most + 1;
+}
+
+/* Each new prefix parts from the others one bit earlier than the one before. */
+static void prefix_no_way_down_is_long(struct kunit *test)
+{
+	struct edge_prefix prefix =
+		parsed(test, "aaaa:aaaa:aaaa:aaaa:aaaa:aaaa:aaaa:aa00", PIC, NULL);
+	struct edge_prefixes *table = new_table(test);
+	const struct shape *root;
+	int bit, i;
+	u32 bad;
+
+	for (i = 0; i < 40; i++) {
+		((u8 *)&prefix.addr)[15] = i;
+		KUNIT_EXPECT_EQ(test, edge_prefix_add(table, &prefix, 1, ROOM, false, &bad), 1);
+	}
+	for (bit = 119; bit >= 0; bit--) {
+		struct edge_prefix parting = prefix;
+
+		((u8 *)&parting.addr)[bit / 8] ^= 0x80 >> bit % 8;
+		KUNIT_EXPECT_EQ(test, edge_prefix_add(table, &parting, 1, ROOM, false, &bad), 1);
+		root = (const void *)rcu_access_pointer(table->root[1]);
+		KUNIT_EXPECT_LE(test, branches_below(root), 32);
+	}
+	KUNIT_EXPECT_EQ(test, edge_prefix_flush(table, NF_EDGE_GROUP_MASK), 160);
+	KUNIT_EXPECT_NULL(test, rcu_access_pointer(table->root[1]));
+}
+
 static void prefix_empty_table_has_nothing(struct kunit *test)
 {
 	struct edge_prefixes *table = new_table(test);
@@ -843,6 +901,7 @@ static struct kunit_case prefix_test_cases[] = {
 	KUNIT_CASE(prefix_flush_leaves_groups),
 	KUNIT_CASE_PARAM(prefix_list_is_taken_whole_or_not_at_all, list_gen_params),
 	KUNIT_CASE(prefix_del_counts_entries),
+	KUNIT_CASE(prefix_no_way_down_is_long),
 	KUNIT_CASE_PARAM(prefix_covers_and_host_bits, cover_gen_params),
 	KUNIT_CASE_SLOW(prefix_table_is_like_its_twin),
 	{}
