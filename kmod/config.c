@@ -6,6 +6,7 @@
 #include <linux/slab.h>
 #include <linux/timekeeping.h>
 
+#include "events.h"
 #include "hook.h"
 
 struct transaction {
@@ -19,22 +20,20 @@ static struct edge_policy *policy_alloc(u32 room)
 {
 	struct edge_policy *policy;
 
-	return kvzalloc(struct_size(policy, interfaces, room), GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
+	return kvzalloc(struct_size(policy, interfaces, room), EDGE_GFP);
 }
 
-/* An empty policy with every default and a partner table of its own. */
-static struct edge_policy *policy_new(void)
+/* A policy with every default and this partner table, which may be NULL and goes without memory. */
+static struct edge_policy *policy_new(struct edge_prefixes *partners)
 {
-	struct edge_policy *policy = policy_alloc(0);
+	struct edge_policy *policy = partners ? policy_alloc(0) : NULL;
 
-	if (!policy)
-		return NULL;
-	edge_policy_init(policy);
-	policy->partners = edge_prefix_table_new();
-	if (!policy->partners) {
-		kvfree(policy);
+	if (!policy) {
+		edge_prefix_table_free(partners);
 		return NULL;
 	}
+	edge_policy_init(policy);
+	policy->partners = partners;
 	return policy;
 }
 
@@ -55,14 +54,18 @@ const struct edge_policy *edge_config_policy(const struct edge_net *edge)
 	return in_force(edge);
 }
 
+static void revert_in_time(struct work_struct *work);
+
 int edge_config_init(struct edge_net *edge)
 {
-	struct edge_policy *policy = policy_new();
+	struct edge_policy *policy = policy_new(edge_prefix_table_new());
 
 	if (!policy)
 		return -ENOMEM;
 	mutex_init(&edge->lock);
 	INIT_LIST_HEAD(&edge->transactions);
+	edge->previous = NULL;
+	INIT_DELAYED_WORK(&edge->revert, revert_in_time);
 	RCU_INIT_POINTER(edge->policy, policy);
 	edge->generation = 1;
 	edge->changed = ktime_get_boottime_seconds();
@@ -78,6 +81,7 @@ static void unhook(struct edge_net *edge)
 
 void edge_config_stop(struct edge_net *edge)
 {
+	cancel_delayed_work_sync(&edge->revert);	/* it takes the lock */
 	mutex_lock(&edge->lock);
 	unhook(edge);
 	mutex_unlock(&edge->lock);
@@ -96,6 +100,8 @@ void edge_config_free(struct edge_net *edge)
 
 	list_for_each_entry_safe(transaction, next, &edge->transactions, list)
 		transaction_free(transaction);
+	if (edge->previous)
+		policy_free(edge->previous);
 	policy_free(rcu_dereference_protected(edge->policy, true));
 }
 
@@ -107,6 +113,27 @@ static void touch(struct edge_net *edge)
 	edge->changed = ktime_get_boottime_seconds();
 }
 
+/* Whether hooks are needed for a policy, which may be NULL. */
+static bool guards(const struct edge_policy *policy)
+{
+	return policy && policy->mode != NF_EDGE_MODE_OFF && policy->interface_count;
+}
+
+/* The hooks of a policy that may come back stay: it must not depend on their registration. */
+static void unhook_unneeded(struct edge_net *edge)
+{
+	if (!guards(in_force(edge)) && !guards(edge->previous))
+		unhook(edge);
+}
+
+/* For a policy whose hooks are registered. The one that was in force is the caller's now. */
+static void put_in_force(struct edge_net *edge, struct edge_policy *policy)
+{
+	rcu_assign_pointer(edge->policy, policy);
+	touch(edge);
+	unhook_unneeded(edge);
+}
+
 /*
  * Hooks come before the policy that needs them and go after the one that did:
  * there is no moment when a protected address is not guarded.
@@ -114,11 +141,9 @@ static void touch(struct edge_net *edge)
 static int publish(struct edge_net *edge, struct edge_policy *policy,
 		   struct netlink_ext_ack *extack)
 {
-	bool guard = policy->mode != NF_EDGE_MODE_OFF && policy->interface_count;
-	struct edge_policy *old = in_force(edge);
 	int err;
 
-	if (guard && !edge->hooked) {
+	if (guards(policy) && !edge->hooked) {
 		err = edge_hook_register(edge);
 		if (err) {
 			NL_SET_ERR_MSG(extack,
@@ -127,18 +152,19 @@ static int publish(struct edge_net *edge, struct edge_policy *policy,
 		}
 		edge->hooked = true;
 	}
-	rcu_assign_pointer(edge->policy, policy);
-	touch(edge);
-	if (!guard)
-		unhook(edge);
+	put_in_force(edge, policy);
+	return 0;
+}
 
-	if (old->partners == policy->partners) {
+/* Frees what was in force before, when nobody sees it any more. */
+static void retire(struct edge_net *edge, struct edge_policy *old)
+{
+	if (old->partners == in_force(edge)->partners) {
 		kvfree_rcu(old, rcu);
 	} else {
 		synchronize_rcu();
 		policy_free(old);
 	}
-	return 0;
 }
 
 static struct transaction *transaction_of(struct edge_net *edge, u32 portid)
@@ -177,10 +203,10 @@ void edge_config_discard(struct edge_net *edge, u32 portid, struct edge_policy *
 	kvfree(policy);
 }
 
-/* Whether two indexed policies say the same. */
+/* Whether two indexed policies say the same of all but the partners. */
 static bool is_same(const struct edge_policy *a, const struct edge_policy *b)
 {
-	const size_t from = offsetof(struct edge_policy, partners);
+	const size_t from = offsetof(struct edge_policy, mode);
 	const size_t to = offsetof(struct edge_policy, interfaces);	/* sizeof may be more */
 
 	return a->interface_count == b->interface_count &&
@@ -193,10 +219,12 @@ int edge_config_apply(struct edge_net *edge, u32 portid, struct edge_policy *pol
 		      struct netlink_ext_ack *extack)
 {
 	struct transaction *transaction = transaction_of(edge, portid);
+	const struct edge_policy *from = target(edge, portid);
+	struct edge_policy *old = in_force(edge);
 	int err;
 
 	edge_policy_index(policy);
-	if (is_same(policy, target(edge, portid))) {
+	if (policy->partners == from->partners && is_same(policy, from)) {
 		kvfree(policy);
 		return 0;
 	}
@@ -210,6 +238,8 @@ int edge_config_apply(struct edge_net *edge, u32 portid, struct edge_policy *pol
 	err = publish(edge, policy, extack);
 	if (err)
 		edge_config_discard(edge, portid, policy);
+	else
+		retire(edge, old);
 	return err;
 }
 
@@ -258,7 +288,7 @@ int edge_config_interface_add(struct edge_policy *policy, u8 role, u8 family,
 	} else {
 		const struct edge_interface *end = &policy->interfaces[policy->interface_count];
 
-		if (policy->interface_count == EDGE_INTERFACES_MAX)
+		if (policy->interface_count == NF_EDGE_INTERFACES_MAX)
 			return -ENOSPC;
 		memmove(at + 1, at, (end - at) * sizeof(*at));
 		memset(at, 0, sizeof(*at));
@@ -319,12 +349,12 @@ u32 edge_config_interface_pairs(const struct edge_policy *policy)
 
 int edge_config_begin(struct edge_net *edge, u32 portid)
 {
-	struct transaction *transaction = kzalloc(sizeof(*transaction), GFP_KERNEL_ACCOUNT);
+	struct transaction *transaction = kzalloc(sizeof(*transaction), EDGE_GFP);
 
 	if (!transaction)
 		return -ENOMEM;
 	transaction->portid = portid;
-	transaction->staged = policy_new();
+	transaction->staged = policy_new(edge_prefix_table_staged());
 	if (!transaction->staged) {
 		kfree(transaction);
 		return -ENOMEM;
@@ -334,19 +364,108 @@ int edge_config_begin(struct edge_net *edge, u32 portid)
 	return 0;
 }
 
-int edge_config_commit(struct edge_net *edge, u32 portid, struct netlink_ext_ack *extack)
+/* The table may be large, and takes long to free. */
+static void schedule_revert(struct edge_net *edge, u32 seconds)
+{
+	edge->deadline = jiffies + seconds * HZ;
+	queue_delayed_work(system_long_wq, &edge->revert, seconds * HZ);
+}
+
+int edge_config_commit(struct edge_net *edge, u32 portid, u32 seconds,
+		       struct netlink_ext_ack *extack)
 {
 	struct transaction *transaction = transaction_of(edge, portid);
+	struct edge_policy *old = in_force(edge);
 	int err;
 
 	if (!transaction)
 		return -ENOENT;
-	err = publish(edge, transaction->staged, extack);
-	if (err)
+	if (edge->previous) {
+		NL_SET_ERR_MSG(extack,
+			       "a policy waits for its confirmation: confirm or revert it first");
+		return -EBUSY;
+	}
+	err = edge_prefix_settle(transaction->staged->partners);
+	if (err) {
+		NL_SET_ERR_MSG(extack, EDGE_CONFIG_NO_MEMORY);
 		return err;
+	}
+	if (is_same(transaction->staged, old) &&
+	    edge_prefix_table_equal(transaction->staged->partners, old->partners)) {
+		transaction_free(transaction);
+		return 0;
+	}
+	edge_prefix_inherit(transaction->staged->partners, old->partners);
+	edge->previous = seconds ? old : NULL;
+	err = publish(edge, transaction->staged, extack);
+	if (err) {
+		edge->previous = NULL;
+		return err;
+	}
 	list_del(&transaction->list);
 	kfree(transaction);
+	if (seconds)
+		schedule_revert(edge, seconds);
+	else
+		retire(edge, old);
 	return 0;
+}
+
+/* What would have come back, and does not by itself any more; or NULL. */
+static struct edge_policy *take_previous(struct edge_net *edge)
+{
+	struct edge_policy *previous = edge->previous;
+
+	edge->previous = NULL;
+	cancel_delayed_work(&edge->revert);	/* or it finds nothing to do */
+	return previous;
+}
+
+int edge_config_confirm(struct edge_net *edge)
+{
+	struct edge_policy *previous = take_previous(edge);
+
+	if (!previous)
+		return -ENOENT;
+	unhook_unneeded(edge);
+	retire(edge, previous);
+	return 0;
+}
+
+int edge_config_revert(struct edge_net *edge)
+{
+	struct edge_policy *previous = take_previous(edge), *old = in_force(edge);
+
+	if (!previous)
+		return -ENOENT;
+	edge_prefix_inherit(previous->partners, old->partners);
+	put_in_force(edge, previous);
+	retire(edge, old);
+	return 0;
+}
+
+int edge_config_seconds_left(const struct edge_net *edge)
+{
+	long left = edge->deadline - jiffies;
+
+	lockdep_assert_held(&edge->lock);
+	if (!edge->previous)
+		return -1;
+	return left > 0 ? DIV_ROUND_UP(left, HZ) : 0;
+}
+
+/*
+ * One that was too late for the policy that it was meant for, because that was confirmed while it
+ * waited for the lock, leaves the next one its time.
+ */
+static void revert_in_time(struct work_struct *work)
+{
+	struct edge_net *edge = container_of(to_delayed_work(work), struct edge_net, revert);
+
+	mutex_lock(&edge->lock);
+	if (time_after_eq(jiffies, edge->deadline) && !edge_config_revert(edge))
+		edge_events_reverted(edge);
+	mutex_unlock(&edge->lock);
 }
 
 bool edge_config_abort(struct edge_net *edge, u32 portid)

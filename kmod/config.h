@@ -10,6 +10,7 @@
 #include <linux/mutex.h>
 #include <linux/netfilter.h>
 #include <linux/netlink.h>
+#include <linux/workqueue.h>
 #include <net/net_namespace.h>
 #include <net/netns/generic.h>
 
@@ -18,7 +19,21 @@
 
 #define EDGE_GATES	5	/* functions that netfilter calls, see hook.c */
 
+#define EDGE_CONFIG_NO_MEMORY	"no memory is left, or the control group may have no more"
+
 struct edge_sysfs_dir;
+
+/**
+ * struct edge_told - how many drops of a reason were told; see events.c
+ * @since: jiffies: when the second began that is counted
+ * @told: in it
+ * @left_out: since the last one that was told
+ */
+struct edge_told {
+	unsigned long since;
+	atomic_t told;
+	atomic_t left_out;
+};
 
 /**
  * struct edge_net - what the module keeps for a network namespace
@@ -30,8 +45,13 @@ struct edge_sysfs_dir;
  * @changed: boot time of the last change, seconds
  * @gates: the hooks, which netfilter hands this namespace back
  * @hooked: they are registered
+ * @previous: the policy that comes back unless the one in force is confirmed, or NULL
+ * @deadline: when it comes back, jiffies
+ * @revert: brings it back
  * @transactions: staged policies, one a socket
  * @sysfs: the directories policy, rules and drops of its sysfs tree
+ * @unheard: jiffies: when nobody listened to drops; packets' own, without the lock, as is
+ * @told: of each reason
  */
 struct edge_net {
 	struct net *net;
@@ -42,8 +62,13 @@ struct edge_net {
 	time64_t changed;
 	struct nf_hook_ops gates[EDGE_GATES];
 	bool hooked;
+	struct edge_policy *previous;
+	unsigned long deadline;
+	struct delayed_work revert;
 	struct list_head transactions;
 	struct edge_sysfs_dir *sysfs[3];
+	unsigned long unheard;
+	struct edge_told told[NF_EDGE_REASON_COUNT];
 };
 
 extern unsigned int edge_net_id;
@@ -56,7 +81,10 @@ static inline struct edge_net *edge_net(const struct net *net)
 /* 0 or -ENOMEM. The policy starts empty, with every default. */
 int edge_config_init(struct edge_net *edge);
 
-/* Unregisters the hooks. An RCU grace period must pass before edge_config_free(). */
+/*
+ * Unregisters the hooks; no policy comes back any more. Nobody may change the policy meanwhile, and
+ * an RCU grace period must pass before edge_config_free().
+ */
 void edge_config_stop(struct edge_net *edge);
 void edge_config_free(struct edge_net *edge);
 
@@ -112,8 +140,33 @@ u32 edge_config_interface_pairs(const struct edge_policy *policy);
 /* Transactions, lock held. begin: 0 or -ENOMEM. */
 int edge_config_begin(struct edge_net *edge, u32 portid);
 
-/* 0, -ENOENT without transaction, or as edge_config_apply(); the transaction ends if 0. */
-int edge_config_commit(struct edge_net *edge, u32 portid, struct netlink_ext_ack *extack);
+/**
+ * edge_config_commit - puts a staged policy in force
+ * @edge: the namespace, lock held
+ * @portid: the socket whose transaction it is; it ends if 0 is returned
+ * @seconds: the policy before comes back after so many, unless edge_config_confirm() is called
+ *	before; 0: it does not
+ * @extack: takes the sentence of a refusal
+ *
+ * What says what is in force already is no change here, too, and nothing to confirm.
+ *
+ * Context: may sleep; waits for a grace period.
+ * Return: 0, -ENOENT without transaction, -EBUSY while another one waits for its confirmation,
+ * -ENOMEM, or as edge_config_apply().
+ */
+int edge_config_commit(struct edge_net *edge, u32 portid, u32 seconds,
+		       struct netlink_ext_ack *extack);
+
+/*
+ * The policy in force stays, or the one before comes back with all that has been changed since.
+ * Lock held, both wait for a grace period. 0, or -ENOENT when nothing waits for a confirmation;
+ * nothing else can fail.
+ */
+int edge_config_confirm(struct edge_net *edge);
+int edge_config_revert(struct edge_net *edge);
+
+/* Seconds that are left to confirm the policy in force, below 0: nothing waits. Lock held. */
+int edge_config_seconds_left(const struct edge_net *edge);
 
 /* Whether there was one. */
 bool edge_config_abort(struct edge_net *edge, u32 portid);

@@ -107,12 +107,35 @@ static int begin(struct kunit *test, u32 portid)
 	return edge_config_begin(edge_of(test), portid);
 }
 
-static int commit(struct kunit *test, u32 portid)
+static int commit_for(struct kunit *test, u32 portid, u32 seconds)
 {
 	struct netlink_ext_ack extack = {};
 
 	guard(mutex)(&edge_of(test)->lock);
-	return edge_config_commit(edge_of(test), portid, &extack);
+	return edge_config_commit(edge_of(test), portid, seconds, &extack);
+}
+
+static int commit(struct kunit *test, u32 portid)
+{
+	return commit_for(test, portid, 0);
+}
+
+static int confirm(struct kunit *test)
+{
+	guard(mutex)(&edge_of(test)->lock);
+	return edge_config_confirm(edge_of(test));
+}
+
+static int revert(struct kunit *test)
+{
+	guard(mutex)(&edge_of(test)->lock);
+	return edge_config_revert(edge_of(test));
+}
+
+static int seconds_left(struct kunit *test)
+{
+	guard(mutex)(&edge_of(test)->lock);
+	return edge_config_seconds_left(edge_of(test));
 }
 
 static bool abort_transaction(struct kunit *test, u32 portid)
@@ -187,7 +210,7 @@ static int change_table(struct kunit *test, struct edge_prefixes *table, const c
 
 	parse(test, text, &prefix.family, &prefix.addr);
 	prefix.bits = prefix.family == NFPROTO_IPV4 ? 32 : 128;
-	return edge_prefix_add(table, &prefix, 1, EDGE_PARTNERS_MAX, false, &bad);
+	return edge_prefix_add(table, &prefix, 1, NF_EDGE_PARTNERS_MAX, false, &bad);
 }
 
 static void add_partner(struct kunit *test, u32 portid, const char *text)
@@ -588,12 +611,12 @@ static void config_interfaces_are_edited(struct kunit *test)
 
 static void config_interfaces_have_a_limit(struct kunit *test)
 {
-	struct edge_policy *policy = edit(test, THIS_SOCKET, EDGE_INTERFACES_MAX);
+	struct edge_policy *policy = edit(test, THIS_SOCKET, NF_EDGE_INTERFACES_MAX);
 	union nf_inet_addr addr = {};
 	u32 i;
 
 	/* from both ends, so that there is always something to move */
-	for (i = 0; i < EDGE_INTERFACES_MAX; i++) {
+	for (i = 0; i < NF_EDGE_INTERFACES_MAX; i++) {
 		addr.ip = htonl(i % 2 ? 0xcb007100 + i : 0xc6336400 - i);
 		KUNIT_ASSERT_EQ(test, edge_config_interface_add(policy, i % NF_EDGE_ROLE_COUNT,
 								NFPROTO_IPV4, &addr, NULL), 0);
@@ -766,6 +789,9 @@ static void config_commit_without_hooks_keeps_the_transaction(struct kunit *test
 	exhaust_hooks(test);
 
 	EXPECT_GENERATION_MOVES(test, 0, KUNIT_EXPECT_EQ(test, commit(test, THIS_SOCKET), -E2BIG));
+	EXPECT_GENERATION_MOVES(test, 0, KUNIT_EXPECT_EQ(test, commit_for(test, THIS_SOCKET, 60),
+							 -E2BIG));
+	KUNIT_EXPECT_LT(test, seconds_left(test), 0);
 	KUNIT_EXPECT_PTR_EQ(test, in_force(test), before);
 	expect_no_hook_of_ours(test);
 
@@ -896,6 +922,217 @@ static void config_transaction_replaces_its_partner_table(struct kunit *test)
 	add_partner(test, THIS_SOCKET, "198.51.100.7");	/* it is not in this one */
 }
 
+/* What says what is in force already is no change, whatever it took to say it. */
+static void config_commit_of_the_same_is_no_change(struct kunit *test)
+{
+	const struct edge_policy *before;
+
+	KUNIT_EXPECT_EQ(test, add_interface(test, THIS_SOCKET, "192.0.2.1"), 0);
+	KUNIT_EXPECT_EQ(test, set_mode(test, THIS_SOCKET, NF_EDGE_MODE_AUDIT), 0);
+	add_partner(test, THIS_SOCKET, "2001:db8::7");
+	add_partner(test, THIS_SOCKET, "198.51.100.7");
+	before = in_force(test);
+
+	KUNIT_EXPECT_EQ(test, begin(test, THIS_SOCKET), 0);
+	add_partner(test, THIS_SOCKET, "198.51.100.7");
+	KUNIT_EXPECT_EQ(test, set_mode(test, THIS_SOCKET, NF_EDGE_MODE_AUDIT), 0);
+	add_partner(test, THIS_SOCKET, "2001:db8::7");
+	KUNIT_EXPECT_EQ(test, add_interface(test, THIS_SOCKET, "192.0.2.1"), 0);
+	EXPECT_GENERATION_MOVES(test, 0, KUNIT_EXPECT_EQ(test, commit(test, THIS_SOCKET), 0));
+	KUNIT_EXPECT_PTR_EQ(test, in_force(test), before);
+	KUNIT_EXPECT_EQ(test, commit(test, THIS_SOCKET), -ENOENT);	/* over, too */
+
+	/* one partner less, and the settings differ */
+	KUNIT_EXPECT_EQ(test, begin(test, THIS_SOCKET), 0);
+	add_partner(test, THIS_SOCKET, "198.51.100.7");
+	KUNIT_EXPECT_EQ(test, set_mode(test, THIS_SOCKET, NF_EDGE_MODE_AUDIT), 0);
+	KUNIT_EXPECT_EQ(test, add_interface(test, THIS_SOCKET, "192.0.2.1"), 0);
+	EXPECT_GENERATION_MOVES(test, 1, KUNIT_EXPECT_EQ(test, commit(test, THIS_SOCKET), 0));
+	KUNIT_EXPECT_EQ(test, begin(test, THIS_SOCKET), 0);
+	add_partner(test, THIS_SOCKET, "198.51.100.7");
+	KUNIT_EXPECT_EQ(test, add_interface(test, THIS_SOCKET, "192.0.2.1"), 0);
+	EXPECT_GENERATION_MOVES(test, 1, KUNIT_EXPECT_EQ(test, commit(test, THIS_SOCKET), 0));
+}
+
+/* Policies that wait for their confirmation. */
+
+/* 192.0.2.1 and a partner are in force, 192.0.2.2 and two others wait. Answers what was before. */
+static const struct edge_policy *begin_to_wait(struct kunit *test, u32 seconds)
+{
+	const struct edge_policy *before;
+
+	KUNIT_EXPECT_EQ(test, add_interface(test, THIS_SOCKET, "192.0.2.1"), 0);
+	add_partner(test, THIS_SOCKET, "198.51.100.7");
+	before = in_force(test);
+	KUNIT_EXPECT_EQ(test, begin(test, THIS_SOCKET), 0);
+	KUNIT_EXPECT_EQ(test, add_interface(test, THIS_SOCKET, "192.0.2.2"), 0);
+	add_partner(test, THIS_SOCKET, "198.51.100.8");
+	add_partner(test, THIS_SOCKET, "2001:db8::8");
+	EXPECT_GENERATION_MOVES(test, 1, KUNIT_EXPECT_EQ(test, commit_for(test, THIS_SOCKET,
+									  seconds), 0));
+	return before;
+}
+
+/* What begin_to_wait() answered is in force again, and nothing waits. */
+static void expect_back(struct kunit *test, const struct edge_policy *before)
+{
+	KUNIT_EXPECT_PTR_EQ(test, in_force(test), before);
+	expect_interfaces(test, in_force(test), "192.0.2.1 access\n");
+	KUNIT_EXPECT_EQ(test, in_force(test)->partners->count, 1);
+	KUNIT_EXPECT_LT(test, seconds_left(test), 0);
+	KUNIT_EXPECT_FALSE(test, delayed_work_pending(&edge_of(test)->revert));
+	KUNIT_EXPECT_EQ(test, confirm(test), -ENOENT);
+	KUNIT_EXPECT_EQ(test, revert(test), -ENOENT);
+	expect_hooks(test, true);
+}
+
+/* The time is over, and the work has been done. */
+static void expire(struct kunit *test)
+{
+	edge_of(test)->deadline = jiffies;
+	flush_delayed_work(&edge_of(test)->revert);
+}
+
+static void config_unconfirmed_policy_goes_back(struct kunit *test)
+{
+	const struct edge_policy *before = begin_to_wait(test, 60);
+
+	expect_interfaces(test, in_force(test), "192.0.2.2 access\n");
+	KUNIT_EXPECT_EQ(test, in_force(test)->partners->count, 2);
+	KUNIT_EXPECT_LE(test, seconds_left(test), 60);
+	KUNIT_EXPECT_GT(test, seconds_left(test), 50);
+	EXPECT_GENERATION_MOVES(test, 1, expire(test));
+	expect_back(test, before);
+}
+
+static void config_confirmed_policy_stays(struct kunit *test)
+{
+	begin_to_wait(test, 60);
+	EXPECT_GENERATION_MOVES(test, 0, KUNIT_EXPECT_EQ(test, confirm(test), 0));
+	KUNIT_EXPECT_EQ(test, confirm(test), -ENOENT);
+	KUNIT_EXPECT_EQ(test, revert(test), -ENOENT);
+	KUNIT_EXPECT_LT(test, seconds_left(test), 0);
+	KUNIT_EXPECT_FALSE(test, delayed_work_pending(&edge_of(test)->revert));
+
+	/* not even a run that was under way takes it back */
+	EXPECT_GENERATION_MOVES(test, 0, {
+		edge_of(test)->deadline = jiffies;
+		edge_of(test)->revert.work.func(&edge_of(test)->revert.work);
+	});
+	expect_interfaces(test, in_force(test), "192.0.2.2 access\n");
+	KUNIT_EXPECT_EQ(test, in_force(test)->partners->count, 2);
+}
+
+/* A run that waited for the lock while its policy was confirmed, and another began to wait. */
+static void config_late_revert_leaves_the_next_its_time(struct kunit *test)
+{
+	const struct edge_policy *before = begin_to_wait(test, 60);
+
+	EXPECT_GENERATION_MOVES(test, 0,
+				edge_of(test)->revert.work.func(&edge_of(test)->revert.work));
+	KUNIT_EXPECT_GT(test, seconds_left(test), 50);
+	EXPECT_GENERATION_MOVES(test, 1, KUNIT_EXPECT_EQ(test, revert(test), 0));
+	expect_back(test, before);
+}
+
+static void config_reverted_policy_is_whole(struct kunit *test)
+{
+	const struct edge_policy *before = begin_to_wait(test, 60);
+	struct edge_policy *policy;
+
+	/* what is changed meanwhile, in place and by copies, goes with the policy */
+	add_partner(test, THIS_SOCKET, "198.51.100.9");
+	KUNIT_EXPECT_EQ(test, set_mode(test, THIS_SOCKET, NF_EDGE_MODE_AUDIT), 0);
+	KUNIT_EXPECT_EQ(test, add_interface(test, THIS_SOCKET, "192.0.2.3"), 0);
+	KUNIT_EXPECT_EQ(test, revert(test), 0);
+	expect_back(test, before);
+
+	/* and so does another table */
+	KUNIT_EXPECT_EQ(test, begin(test, THIS_SOCKET), 0);
+	KUNIT_EXPECT_EQ(test, commit_for(test, THIS_SOCKET, 60), 0);
+	policy = edit_with_new_partners(test, THIS_SOCKET);
+	KUNIT_EXPECT_EQ(test, apply(test, THIS_SOCKET, policy), 0);
+	KUNIT_EXPECT_EQ(test, revert(test), 0);
+	expect_back(test, before);
+
+	/* it can be changed like any other */
+	add_partner(test, THIS_SOCKET, "198.51.100.8");
+	KUNIT_EXPECT_EQ(test, in_force(test)->partners->count, 2);
+}
+
+static void config_one_policy_waits_at_a_time(struct kunit *test)
+{
+	const struct edge_policy *before = begin_to_wait(test, 60);
+
+	KUNIT_EXPECT_EQ(test, begin(test, OTHER_SOCKET), 0);
+	KUNIT_EXPECT_EQ(test, add_interface(test, OTHER_SOCKET, "192.0.2.3"), 0);
+	EXPECT_GENERATION_MOVES(test, 0, {
+		KUNIT_EXPECT_EQ(test, commit(test, OTHER_SOCKET), -EBUSY);
+		KUNIT_EXPECT_EQ(test, commit_for(test, OTHER_SOCKET, 1), -EBUSY);
+	});
+	KUNIT_EXPECT_GT(test, seconds_left(test), 50);
+
+	/* the transaction goes on when the other one has been decided */
+	expire(test);
+	expect_back(test, before);
+	KUNIT_EXPECT_EQ(test, commit(test, OTHER_SOCKET), 0);
+	expect_interfaces(test, in_force(test), "192.0.2.3 access\n");
+}
+
+static void config_nothing_waits_when_nothing_changed(struct kunit *test)
+{
+	KUNIT_EXPECT_EQ(test, begin(test, THIS_SOCKET), 0);
+	EXPECT_GENERATION_MOVES(test, 0, KUNIT_EXPECT_EQ(test, commit_for(test, THIS_SOCKET, 60),
+							 0));
+	KUNIT_EXPECT_LT(test, seconds_left(test), 0);
+	KUNIT_EXPECT_FALSE(test, delayed_work_pending(&edge_of(test)->revert));
+}
+
+/* Their registration may fail, and going back must not. */
+static void config_hooks_stay_for_what_may_come_back(struct kunit *test)
+{
+	const struct edge_policy *before = begin_to_wait(test, 60);
+
+	KUNIT_EXPECT_EQ(test, set_mode(test, THIS_SOCKET, NF_EDGE_MODE_OFF), 0);
+	expect_hooks(test, true);
+	KUNIT_EXPECT_EQ(test, flush_interfaces(test, THIS_SOCKET), 0);
+	expect_hooks(test, true);
+	KUNIT_EXPECT_EQ(test, revert(test), 0);
+	expect_back(test, before);
+
+	/* and go with it */
+	KUNIT_EXPECT_EQ(test, begin(test, THIS_SOCKET), 0);
+	KUNIT_EXPECT_EQ(test, commit_for(test, THIS_SOCKET, 60), 0);
+	expect_hooks(test, true);
+	KUNIT_EXPECT_EQ(test, confirm(test), 0);
+	expect_hooks(test, false);
+
+	/* where there were none, none stay */
+	KUNIT_EXPECT_EQ(test, begin(test, THIS_SOCKET), 0);
+	KUNIT_EXPECT_EQ(test, add_interface(test, THIS_SOCKET, "192.0.2.1"), 0);
+	KUNIT_EXPECT_EQ(test, commit_for(test, THIS_SOCKET, 60), 0);
+	expect_hooks(test, true);
+	expire(test);
+	expect_hooks(test, false);
+}
+
+/* KASAN, lockdep and the watch over timers and works look at these. */
+static void config_goes_while_a_policy_waits(struct kunit *test)
+{
+	begin_to_wait(test, 86400);
+	end_namespace(test);
+	KUNIT_EXPECT_NULL(test, test->priv);
+}
+
+static void config_goes_while_a_policy_goes_back(struct kunit *test)
+{
+	begin_to_wait(test, 60);
+	edge_of(test)->deadline = jiffies;
+	mod_delayed_work(system_long_wq, &edge_of(test)->revert, 0);
+	end_namespace(test);
+	KUNIT_EXPECT_NULL(test, test->priv);
+}
+
 /* KASAN and lockdep watch this one. */
 static void config_goes_with_its_namespace(struct kunit *test)
 {
@@ -933,6 +1170,16 @@ static struct kunit_case config_test_cases[] = {
 	KUNIT_CASE(config_abort_throws_the_transaction_away),
 	KUNIT_CASE(config_begin_throws_an_open_transaction_away),
 	KUNIT_CASE(config_transaction_replaces_its_partner_table),
+	KUNIT_CASE(config_commit_of_the_same_is_no_change),
+	KUNIT_CASE(config_unconfirmed_policy_goes_back),
+	KUNIT_CASE(config_confirmed_policy_stays),
+	KUNIT_CASE(config_late_revert_leaves_the_next_its_time),
+	KUNIT_CASE(config_reverted_policy_is_whole),
+	KUNIT_CASE(config_one_policy_waits_at_a_time),
+	KUNIT_CASE(config_nothing_waits_when_nothing_changed),
+	KUNIT_CASE(config_hooks_stay_for_what_may_come_back),
+	KUNIT_CASE(config_goes_while_a_policy_waits),
+	KUNIT_CASE(config_goes_while_a_policy_goes_back),
 	KUNIT_CASE(config_goes_with_its_namespace),
 	{}
 };

@@ -3,17 +3,6 @@
 
 #include <linux/netdevice.h>
 
-struct slot {
-	u64_stats_t packets;
-	u64_stats_t bytes;
-	u64_stats_t flows;
-};
-
-struct edge_counters_cpu {
-	struct slot slots[EDGE_SLOT_COUNT];
-	struct u64_stats_sync syncp;
-};
-
 int edge_counters_init(struct edge_counters *counters)
 {
 	counters->cpu = netdev_alloc_pcpu_stats(struct edge_counters_cpu);
@@ -23,23 +12,6 @@ int edge_counters_init(struct edge_counters *counters)
 void edge_counters_free(struct edge_counters *counters)
 {
 	free_percpu(counters->cpu);
-}
-
-void edge_counters_add(struct edge_counters *counters, u32 slot, u32 bytes, u32 flows)
-{
-	bool interruptible = !in_softirq();	/* a local sender, by a softirq that counts */
-	struct edge_counters_cpu *cpu;
-
-	if (interruptible)
-		local_bh_disable();
-	cpu = this_cpu_ptr(counters->cpu);
-	u64_stats_update_begin(&cpu->syncp);
-	u64_stats_inc(&cpu->slots[slot].packets);
-	u64_stats_add(&cpu->slots[slot].bytes, bytes);
-	u64_stats_add(&cpu->slots[slot].flows, flows);
-	u64_stats_update_end(&cpu->syncp);
-	if (interruptible)
-		local_bh_enable();
 }
 
 static struct edge_tally fold(const struct edge_counters *counters, u32 slot)

@@ -5,6 +5,7 @@
 #ifndef _EDGE_COUNTERS_H
 #define _EDGE_COUNTERS_H
 
+#include <linux/netdevice.h>
 #include <linux/percpu.h>
 #include <linux/u64_stats_sync.h>
 
@@ -29,7 +30,16 @@ struct edge_tally {
 	u64 flows;
 };
 
-struct edge_counters_cpu;
+struct edge_counters_slot {
+	u64_stats_t packets;
+	u64_stats_t bytes;
+	u64_stats_t flows;
+};
+
+struct edge_counters_cpu {
+	struct edge_counters_slot slots[EDGE_SLOT_COUNT];
+	struct u64_stats_sync syncp;
+};
 
 /**
  * struct edge_counters - the counters of a namespace
@@ -46,7 +56,25 @@ int edge_counters_init(struct edge_counters *counters);
 void edge_counters_free(struct edge_counters *counters);
 
 /* Counts one packet of @bytes and @flows openings. Any context but hard interrupts. */
-void edge_counters_add(struct edge_counters *counters, u32 slot, u32 bytes, u32 flows);
+static __always_inline void edge_counters_add(struct edge_counters *counters, u32 slot, u32 bytes,
+					      u32 flows)
+{
+	struct edge_counters_slot *counted;
+	bool interruptible = !in_softirq();	/* a local sender, by a softirq that counts */
+	struct edge_counters_cpu *cpu;
+
+	if (interruptible)
+		local_bh_disable();
+	cpu = this_cpu_ptr(counters->cpu);
+	u64_stats_update_begin(&cpu->syncp);
+	counted = &cpu->slots[slot];
+	u64_stats_inc(&counted->packets);
+	u64_stats_add(&counted->bytes, bytes);
+	u64_stats_add(&counted->flows, flows);
+	u64_stats_update_end(&cpu->syncp);
+	if (interruptible)
+		local_bh_enable();
+}
 
 /* What was counted since the last reset. */
 struct edge_tally edge_counters_read(const struct edge_counters *counters, u32 slot);

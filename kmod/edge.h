@@ -5,6 +5,7 @@
 #ifndef _EDGE_H
 #define _EDGE_H
 
+#include <linux/gfp.h>
 #include <linux/if.h>
 #include <linux/ipv6.h>
 #include <linux/netfilter.h>
@@ -12,6 +13,12 @@
 #include <net/ipv6.h>
 
 #include "uapi/nf_edge.h"
+
+/*
+ * Memory for what users load: charged to their control group, and where that or the machine is
+ * full, refused: nobody is killed for it.
+ */
+#define EDGE_GFP	(GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL | __GFP_NOWARN)
 
 /**
  * enum edge_kind - what the transport header says of a packet
@@ -48,42 +55,52 @@ enum edge_tracking {
 struct edge_interface;
 
 /**
+ * struct edge_end - one end of a flow
+ * @addr: network byte order; where a packet, connection tracking or a caller has it
+ * @edge: the Edge address that it is, or NULL; see edge_policy_recognise()
+ * @port: host byte order; 0 where there is none
+ */
+struct edge_end {
+	const union nf_inet_addr *addr;
+	const struct edge_interface *edge;
+	u16 port;
+};
+
+/**
  * struct edge_flow - all that the law knows of a packet
- * @src: the initiator's address, network byte order
- * @dst: the responder's address, network byte order
- * @sport: the initiator's port, host byte order; 0 where there is none
- * @dport: the responder's port, host byte order; 0 where there is none
+ * @src: the initiator
+ * @dst: the responder
+ * @in: name of the device that it entered by, or NULL
+ * @out: name of the device that it leaves by, or NULL
  * @family: NFPROTO_IPV4 or NFPROTO_IPV6
  * @protocol: IPPROTO_*, of the flow (for an ICMP error: of the flow it is about)
  * @kind: enum edge_kind, of the packet
  * @tracking: enum edge_tracking
  * @reply: the packet goes from @dst to @src
  * @malformed: its headers cannot be parsed or must not be believed
- * @routed: it has been routed on, which took one from the hop limit
- * @delivered: it is for this machine, which reads its headers next
- * @in: name of the device that it entered by, or NULL
- * @out: name of the device that it leaves by, or NULL
- * @src_edge: the Edge address that @src is, or NULL; see edge_policy_recognise()
- * @dst_edge: the Edge address that @dst is, or NULL
  */
 struct edge_flow {
-	union nf_inet_addr src;
-	union nf_inet_addr dst;
-	u16 sport;
-	u16 dport;
+	struct edge_end src;
+	struct edge_end dst;
+	const char *in;
+	const char *out;
 	u8 family;
 	u8 protocol;
 	u8 kind;
 	u8 tracking;
 	bool reply;
 	bool malformed;
-	bool routed;
-	bool delivered;
-	const char *in;
-	const char *out;
-	const struct edge_interface *src_edge;
-	const struct edge_interface *dst_edge;
 };
+
+/*
+ * A flow that is about to be read whole: a kernel that clears every variable on the stack
+ * (CONFIG_INIT_STACK_ALL_ZERO) need not clear this one.
+ */
+#if __has_attribute(__uninitialized__)
+#define __unread __attribute__((__uninitialized__))
+#else
+#define __unread
+#endif
 
 /**
  * struct edge_ruling - what the law says
@@ -124,10 +141,11 @@ static inline int edge_address_compare(u8 a_family, const union nf_inet_addr *a,
 /* An address pair that no packet can honestly carry: step 1 of Documentation/policy.md. */
 static inline bool edge_addresses_lie(const struct edge_flow *flow)
 {
-	if (edge_address_equal(flow->family, &flow->src, &flow->dst))
+	if (edge_address_equal(flow->family, flow->src.addr, flow->dst.addr))
 		return true;
 	return flow->family == NFPROTO_IPV6 &&
-	       (ipv6_addr_v4mapped(&flow->src.in6) || ipv6_addr_v4mapped(&flow->dst.in6));
+	       (ipv6_addr_v4mapped(&flow->src.addr->in6) ||
+		ipv6_addr_v4mapped(&flow->dst.addr->in6));
 }
 
 #endif /* _EDGE_H */

@@ -5,12 +5,15 @@
 #ifndef _EDGE_EVENTS_H
 #define _EDGE_EVENTS_H
 
+#include <linux/jiffies.h>
 #include <net/genetlink.h>
 
 #include "config.h"
+#include "netlink.h"
 
 enum edge_events_group {
 	EDGE_EVENTS_CONFIG,
+	EDGE_EVENTS_DROPS,
 	EDGE_EVENTS_GROUP_COUNT
 };
 
@@ -28,5 +31,45 @@ extern const struct genl_multicast_group edge_events_groups[EDGE_EVENTS_GROUP_CO
  * Context: process context, may sleep.
  */
 void edge_events_config(struct edge_net *edge, const struct genl_info *info);
+
+/* The same of a policy that came back by itself. */
+void edge_events_reverted(struct edge_net *edge);
+
+/**
+ * edge_events_hear_drops - whether somebody listens to the group "drops"
+ * @edge: the namespace; a listener may be in another
+ *
+ * While nobody does, netlink is asked once in a tick of the clock: it takes a fifth of what a drop
+ * costs. Who joins in the middle of one hears from the next on.
+ *
+ * Context: any context.
+ * Return: true when a drop is to be told.
+ */
+static __always_inline bool edge_events_hear_drops(struct edge_net *edge)
+{
+	unsigned long now = jiffies;
+
+	if (likely(READ_ONCE(edge->unheard) == now))
+		return false;
+	if (genl_has_listeners(&edge_netlink_family, edge->net, EDGE_EVENTS_DROPS))
+		return true;
+	WRITE_ONCE(edge->unheard, now);
+	return false;
+}
+
+/**
+ * edge_events_drop - tells the group "drops" of a packet
+ * @edge: the namespace
+ * @policy: what it was judged by
+ * @flow: its flow, recognised
+ * @reason: why it is dropped, or in audit would be
+ *
+ * At most some a second of each reason; how many were left out, for want of memory too, is told
+ * with the next.
+ *
+ * Context: RCU read side, any context but hard interrupts.
+ */
+void edge_events_drop(struct edge_net *edge, const struct edge_policy *policy,
+		      const struct edge_flow *flow, enum nf_edge_reason reason);
 
 #endif /* _EDGE_EVENTS_H */

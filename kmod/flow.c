@@ -15,11 +15,6 @@
 
 #define EXTENSION_HEADERS_MAX	8
 
-static bool is_loopback(const struct net_device *dev)
-{
-	return dev && dev->flags & IFF_LOOPBACK;
-}
-
 /*
  * A local sender's packet may have been routed anew since the hooks began (a
  * mark, a translated destination); the state still has the first device.
@@ -38,25 +33,6 @@ static bool is_routed(const struct sk_buff *skb, const struct nf_hook_state *sta
 	const struct dst_entry *dst = skb_dst(skb);
 
 	return state->hook == NF_INET_FORWARD && dst && !(dst->flags & DST_FAKE_RTABLE);
-}
-
-bool edge_flow_read_devices(const struct sk_buff *skb, const struct nf_hook_state *state,
-			    struct edge_flow *flow)
-{
-	const struct net_device *out = leaves_by(skb, state);
-
-	flow->in = state->in ? state->in->name : NULL;
-	flow->out = out ? out->name : NULL;
-	flow->routed = is_routed(skb, state);
-	flow->delivered = state->hook == NF_INET_LOCAL_IN;
-	flow->sport = 0;
-	flow->dport = 0;
-	flow->protocol = 0;
-	flow->kind = EDGE_KIND_OTHER;
-	flow->tracking = EDGE_TRACKING_UNASKED;
-	flow->reply = false;
-	flow->malformed = false;
-	return !is_loopback(state->in) && !is_loopback(out);
 }
 
 /* Options of impossible length, or a source route (RFC 7126, section 4.3). */
@@ -163,18 +139,20 @@ static u32 ipv6_transport(const struct sk_buff *skb, bool delivered, u8 *protoco
 	return at;
 }
 
+bool edge_flow_completes_at(const struct sk_buff *skb, u32 at)
+{
+	const int start = skb_checksum_start_offset(skb) - skb_network_offset(skb);
+
+	return start + skb->csum_offset >= (int)at;
+}
+
 static bool read_tcp(const struct sk_buff *skb, u32 at, struct edge_flow *flow)
 {
 	struct tcphdr buffer;
 	const struct tcphdr *tcp = skb_header_pointer(skb, at, sizeof(buffer), &buffer);
 
-	if (!tcp || tcp->doff * 4 < sizeof(*tcp) || at + tcp->doff * 4 > skb->len)
-		return false;
-	flow->sport = ntohs(tcp->source);
-	flow->dport = ntohs(tcp->dest);
-	flow->kind = tcp->syn && !tcp->ack && !tcp->rst && !tcp->fin ? EDGE_KIND_TCP_SYN :
-								       EDGE_KIND_TCP;
-	return true;
+	return tcp && edge_flow_take_tcp(tcp, skb->len - at, flow) &&
+	       edge_flow_stays(skb, at + offsetof(struct tcphdr, check));
 }
 
 static bool read_udp(const struct sk_buff *skb, u32 at, struct edge_flow *flow)
@@ -182,12 +160,8 @@ static bool read_udp(const struct sk_buff *skb, u32 at, struct edge_flow *flow)
 	struct udphdr buffer;
 	const struct udphdr *udp = skb_header_pointer(skb, at, sizeof(buffer), &buffer);
 
-	if (!udp || ntohs(udp->len) < sizeof(*udp) || at + ntohs(udp->len) > skb->len)
-		return false;
-	flow->sport = ntohs(udp->source);
-	flow->dport = ntohs(udp->dest);
-	flow->kind = EDGE_KIND_UDP;
-	return true;
+	return udp && edge_flow_take_udp(udp, skb->len - at, flow) &&
+	       edge_flow_stays(skb, at + offsetof(struct udphdr, check));
 }
 
 static u8 icmp_kind(u8 type)
@@ -227,20 +201,23 @@ static u8 icmpv6_kind(u8 type, u8 hop_limit)
 }
 
 /* Type, code, checksum, and the word that every ICMP message has (RFC 792, RFC 4443). */
-static bool read_icmp(const struct sk_buff *skb, u32 at, struct edge_flow *flow)
+static bool read_icmp(const struct sk_buff *skb, const struct nf_hook_state *state, u32 at,
+		      struct edge_flow *flow)
 {
 	struct icmphdr buffer;
 	const struct icmphdr *icmp = skb_header_pointer(skb, at, sizeof(buffer), &buffer);
 
-	if (!icmp)
+	/* all of it is judged; nobody honest leaves the checksum of one to others */
+	if (!icmp || skb->ip_summed == CHECKSUM_PARTIAL)
 		return false;
 	flow->kind = flow->family == NFPROTO_IPV4 ?
 		     icmp_kind(icmp->type) :
-		     icmpv6_kind(icmp->type, ipv6_hdr(skb)->hop_limit + flow->routed);
+		     icmpv6_kind(icmp->type, ipv6_hdr(skb)->hop_limit + is_routed(skb, state));
 	return true;
 }
 
-static bool read_protocol(const struct sk_buff *skb, u32 at, struct edge_flow *flow)
+static bool read_protocol(const struct sk_buff *skb, const struct nf_hook_state *state, u32 at,
+			  struct edge_flow *flow)
 {
 	bool ipv4 = flow->family == NFPROTO_IPV4;
 
@@ -250,29 +227,42 @@ static bool read_protocol(const struct sk_buff *skb, u32 at, struct edge_flow *f
 	case IPPROTO_UDP:
 		return read_udp(skb, at, flow);
 	case IPPROTO_ICMP:
-		return !ipv4 || read_icmp(skb, at, flow);
+		return ipv4 ? read_icmp(skb, state, at, flow) : edge_flow_stays(skb, at);
 	case IPPROTO_ICMPV6:
-		return ipv4 || read_icmp(skb, at, flow);
+		return ipv4 ? edge_flow_stays(skb, at) : read_icmp(skb, state, at, flow);
 	default:
-		return true;
+		return edge_flow_stays(skb, at);
 	}
 }
 
-void edge_flow_read_transport(const struct sk_buff *skb, struct edge_flow *flow)
+static bool read_transport(const struct sk_buff *skb, const struct nf_hook_state *state,
+			   struct edge_flow *flow)
 {
 	u32 at = flow->family == NFPROTO_IPV4 ?
 		 ipv4_transport(skb, &flow->protocol) :
-		 ipv6_transport(skb, flow->delivered, &flow->protocol);
+		 ipv6_transport(skb, state->hook == NF_INET_LOCAL_IN, &flow->protocol);
 
-	flow->malformed = !at || !read_protocol(skb, at, flow) || edge_addresses_lie(flow);
+	return at && read_protocol(skb, state, at, flow);
+}
+
+bool edge_flow_read(const struct sk_buff *skb, const struct nf_hook_state *state,
+		    struct edge_flow *flow)
+{
+	const struct net_device *out = leaves_by(skb, state);
+
+	if (edge_flow_is_loopback(state->in) || edge_flow_is_loopback(out))
+		return false;
+	edge_flow_begin(skb, state, out, state->pf, flow);
+	flow->malformed = !read_transport(skb, state, flow) || edge_addresses_lie(flow);
+	return true;
 }
 
 static void load_tuple(const struct nf_conntrack_tuple *tuple, struct edge_flow *flow)
 {
-	flow->src = tuple->src.u3;
-	flow->dst = tuple->dst.u3;
-	flow->sport = ntohs(tuple->src.u.all);
-	flow->dport = ntohs(tuple->dst.u.all);
+	flow->src.addr = &tuple->src.u3;
+	flow->dst.addr = &tuple->dst.u3;
+	flow->src.port = ntohs(tuple->src.u.all);
+	flow->dst.port = ntohs(tuple->dst.u.all);
 	flow->protocol = tuple->dst.protonum;
 }
 
@@ -283,36 +273,12 @@ void edge_flow_track(const struct nf_conn *ct, enum ip_conntrack_info ctinfo, bo
 	enum ip_conntrack_dir opener = flow->kind == EDGE_KIND_TCP_SYN ? dir : IP_CT_DIR_ORIGINAL;
 
 	flow->reply = dir != opener;
-	flow->tracking = nf_ct_is_confirmed(ct) ? EDGE_TRACKING_KNOWN : EDGE_TRACKING_NEW;
+	flow->tracking = edge_flow_tracking(ct);
 	load_tuple(&ct->tuplehash[opener].tuple, flow);
 	if (translated) {
-		flow->dst = ct->tuplehash[!opener].tuple.src.u3;
-		flow->dport = ntohs(ct->tuplehash[!opener].tuple.src.u.all);
+		flow->dst.addr = &ct->tuplehash[!opener].tuple.src.u3;
+		flow->dst.port = ntohs(ct->tuplehash[!opener].tuple.src.u.all);
 	}
-}
-
-static bool is_end(const struct nf_conntrack_man *end, u8 family, const union nf_inet_addr *addr,
-		   u16 port)
-{
-	return edge_address_equal(family, &end->u3, addr) && ntohs(end->u.all) == port;
-}
-
-bool edge_flow_join(const struct nf_conn *ct, enum ip_conntrack_info ctinfo, struct edge_flow *flow)
-{
-	enum ip_conntrack_dir dir = CTINFO2DIR(ctinfo);
-
-	if (flow->kind < EDGE_KIND_TCP_SYN || flow->kind > EDGE_KIND_UDP ||
-	    !is_end(&ct->tuplehash[dir].tuple.src, flow->family, &flow->src, flow->sport) ||
-	    !is_end(&ct->tuplehash[!dir].tuple.src, flow->family, &flow->dst, flow->dport))
-		return false;
-	flow->tracking = nf_ct_is_confirmed(ct) ? EDGE_TRACKING_KNOWN : EDGE_TRACKING_NEW;
-	if (dir == IP_CT_DIR_REPLY && flow->kind != EDGE_KIND_TCP_SYN) {
-		swap(flow->src, flow->dst);
-		swap(flow->sport, flow->dport);
-		swap(flow->src_edge, flow->dst_edge);
-		flow->reply = true;
-	}
-	return true;
 }
 
 void edge_flow_as_received(const struct nf_conn *ct, enum ip_conntrack_info ctinfo,
@@ -321,7 +287,7 @@ void edge_flow_as_received(const struct nf_conn *ct, enum ip_conntrack_info ctin
 	load_tuple(&ct->tuplehash[CTINFO2DIR(ctinfo)].tuple, flow);
 }
 
-bool edge_flow_known(const struct sk_buff *skb, struct net *net, const struct edge_flow *flow)
+bool edge_flow_known(const struct sk_buff *skb, struct net *net, u8 family)
 {
 	struct nf_conntrack_tuple_hash *hash;
 	struct nf_conntrack_tuple tuple;
@@ -330,7 +296,7 @@ bool edge_flow_known(const struct sk_buff *skb, struct net *net, const struct ed
 
 	if (ct && !nf_ct_is_template(ct))
 		return nf_ct_is_confirmed(ct);
-	if (!nf_ct_get_tuplepr(skb, skb_network_offset(skb), flow->family, net, &tuple))
+	if (!nf_ct_get_tuplepr(skb, skb_network_offset(skb), family, net, &tuple))
 		return false;
 	hash = nf_conntrack_find_get(net, &nf_ct_zone_dflt, &tuple);
 	if (!hash)

@@ -8,61 +8,147 @@
 
 #include <linux/ip.h>
 #include <linux/ipv6.h>
+#include <linux/netdevice.h>
+#include <linux/tcp.h>
+#include <linux/udp.h>
+#include <net/ip.h>
 #include <net/netfilter/nf_conntrack.h>
 
 #include "edge.h"
 
-/* A packet's addresses in one word each: itself, if IPv4, or edge_word6() of it. */
-static inline __be32 edge_flow_src_word(const struct sk_buff *skb, u8 family)
+/* The addresses, where the packet has them. */
+static __always_inline const union nf_inet_addr *edge_flow_src(const struct sk_buff *skb, u8 family)
 {
-	return family == NFPROTO_IPV4 ? ip_hdr(skb)->saddr : edge_word6(&ipv6_hdr(skb)->saddr);
+	return family == NFPROTO_IPV4 ? (const union nf_inet_addr *)&ip_hdr(skb)->saddr :
+					(const union nf_inet_addr *)&ipv6_hdr(skb)->saddr;
 }
 
-static inline __be32 edge_flow_dst_word(const struct sk_buff *skb, u8 family)
+static __always_inline const union nf_inet_addr *edge_flow_dst(const struct sk_buff *skb, u8 family)
 {
-	return family == NFPROTO_IPV4 ? ip_hdr(skb)->daddr : edge_word6(&ipv6_hdr(skb)->daddr);
+	return family == NFPROTO_IPV4 ? (const union nf_inet_addr *)&ip_hdr(skb)->daddr :
+					(const union nf_inet_addr *)&ipv6_hdr(skb)->daddr;
 }
 
-/**
- * edge_flow_read_addresses - what it takes to tell whether a packet may be ours
- * @skb: at its network header, as in every inet hook
- * @family: NFPROTO_IPV4 or NFPROTO_IPV6
- * @flow: family, src and dst are set
- */
-static inline void edge_flow_read_addresses(const struct sk_buff *skb, u8 family,
+static __always_inline bool edge_flow_is_loopback(const struct net_device *dev)
+{
+	return dev && dev->flags & IFF_LOOPBACK;
+}
+
+/* All of a flow but what the transport header says. */
+static __always_inline void edge_flow_begin(const struct sk_buff *skb,
+					    const struct nf_hook_state *state,
+					    const struct net_device *out, u8 family,
 					    struct edge_flow *flow)
 {
+	flow->src.addr = edge_flow_src(skb, family);
+	flow->src.edge = NULL;
+	flow->src.port = 0;
+	flow->dst.addr = edge_flow_dst(skb, family);
+	flow->dst.edge = NULL;
+	flow->dst.port = 0;
+	flow->in = state->in ? state->in->name : NULL;
+	flow->out = out ? out->name : NULL;
 	flow->family = family;
-	if (family == NFPROTO_IPV4) {
-		flow->src.ip = ip_hdr(skb)->saddr;
-		flow->dst.ip = ip_hdr(skb)->daddr;
-	} else {
-		flow->src.in6 = ipv6_hdr(skb)->saddr;
-		flow->dst.in6 = ipv6_hdr(skb)->daddr;
-	}
+	flow->protocol = 0;
+	flow->kind = EDGE_KIND_OTHER;
+	flow->tracking = EDGE_TRACKING_UNASKED;
+	flow->reply = false;
+	flow->malformed = false;
+}
+
+/* What a header says; false for one that lies. room: bytes of the packet from the header on. */
+static __always_inline bool edge_flow_take_tcp(const struct tcphdr *tcp, u32 room,
+					       struct edge_flow *flow)
+{
+	const __be32 opening = TCP_FLAG_SYN | TCP_FLAG_ACK | TCP_FLAG_RST | TCP_FLAG_FIN;
+
+	if (tcp->doff * 4 < sizeof(*tcp) || tcp->doff * 4 > room)
+		return false;
+	flow->src.port = ntohs(tcp->source);
+	flow->dst.port = ntohs(tcp->dest);
+	flow->kind = (tcp_flag_word(tcp) & opening) == TCP_FLAG_SYN ? EDGE_KIND_TCP_SYN :
+								      EDGE_KIND_TCP;
+	return true;
+}
+
+static __always_inline bool edge_flow_take_udp(const struct udphdr *udp, u32 room,
+					       struct edge_flow *flow)
+{
+	if (ntohs(udp->len) < sizeof(*udp) || ntohs(udp->len) > room)
+		return false;
+	flow->src.port = ntohs(udp->source);
+	flow->dst.port = ntohs(udp->dest);
+	flow->kind = EDGE_KIND_UDP;
+	return true;
+}
+
+/* Whether a checksum that is still to be written will be written at @at or behind it. */
+bool edge_flow_completes_at(const struct sk_buff *skb, u32 at);
+
+/*
+ * Whether all before @at stays as it was read. Where a virtual device's user has left a checksum to
+ * be written, it is written when the packet leaves: wherever that user wants it, be it a port or an
+ * address.
+ */
+static __always_inline bool edge_flow_stays(const struct sk_buff *skb, u32 at)
+{
+	return likely(skb->ip_summed != CHECKSUM_PARTIAL) || edge_flow_completes_at(skb, at);
 }
 
 /**
- * edge_flow_read_devices - where a packet comes from and goes to
- * @skb: as above
+ * edge_flow_read - what a packet says of itself
+ * @skb: at its network header, as in every inet hook; must outlive what is read: addresses are
+ *	not copied
  * @state: the hook's state
- * @flow: from edge_flow_read_addresses(); all but addresses and Edge addresses is set, what is
- *	not known yet to nothing
- *
- * Return: false for what is never judged: traffic over the loopback device.
- */
-bool edge_flow_read_devices(const struct sk_buff *skb, const struct nf_hook_state *state,
-			    struct edge_flow *flow);
-
-/**
- * edge_flow_read_transport - kind, protocol and ports of a packet, and its manners
- * @skb: as above
- * @flow: from edge_flow_read_devices()
+ * @flow: all of it is set but the Edge addresses, which are forgotten; what is not known yet to
+ *	nothing
  *
  * Sets malformed where headers are truncated, impossible or not to be believed:
  * step 1 of Documentation/policy.md. Linear and paged data alike; nothing is pulled or allocated.
+ *
+ * Return: false for what is never judged: traffic over the loopback device.
  */
-void edge_flow_read_transport(const struct sk_buff *skb, struct edge_flow *flow);
+bool edge_flow_read(const struct sk_buff *skb, const struct nf_hook_state *state,
+		    struct edge_flow *flow);
+
+/**
+ * edge_flow_read_plain - as edge_flow_read(), for nearly every packet, and without a call
+ * @skb: as above
+ * @state: as above
+ * @family: that of @state; a constant
+ * @flow: from edge_flow_begin(); the rest is set
+ *
+ * Nearly every packet is forwarded or delivered, TCP or UDP right behind a network header without
+ * options, well-formed, and its headers are in one piece.
+ *
+ * Return: false for another one; @flow is worth nothing then.
+ */
+static __always_inline bool edge_flow_read_plain(const struct sk_buff *skb,
+						 const struct nf_hook_state *state,
+						 u8 family, struct edge_flow *flow)
+{
+	bool ipv4 = family == NFPROTO_IPV4, believed;
+	const struct iphdr *ip = ip_hdr(skb);
+	u32 at = ipv4 ? sizeof(struct iphdr) : sizeof(struct ipv6hdr);
+	const void *transport = (const void *)ip + at;
+
+	if (state->hook == NF_INET_LOCAL_OUT || edge_flow_is_loopback(state->in) ||
+	    edge_flow_is_loopback(state->out))
+		return false;
+	if (ipv4 && (ip->ihl * 4 != at || ip_is_fragment(ip)))
+		return false;
+
+	flow->protocol = ipv4 ? ip->protocol : ipv6_hdr(skb)->nexthdr;
+	if (flow->protocol == IPPROTO_TCP && skb_headlen(skb) >= at + sizeof(struct tcphdr))
+		believed = edge_flow_take_tcp(transport, skb->len - at, flow) &&
+			   edge_flow_stays(skb, at + offsetof(struct tcphdr, check));
+	else if (flow->protocol == IPPROTO_UDP && skb_headlen(skb) >= at + sizeof(struct udphdr))
+		believed = edge_flow_take_udp(transport, skb->len - at, flow) &&
+			   edge_flow_stays(skb, at + offsetof(struct udphdr, check));
+	else
+		return false;
+	return believed && !edge_addresses_lie(flow);
+}
 
 /**
  * edge_flow_track - takes the flow from connection tracking
@@ -70,8 +156,8 @@ void edge_flow_read_transport(const struct sk_buff *skb, struct edge_flow *flow)
  * @ctinfo: and its place in it
  * @translated: with the responder after address translation instead of before; the
  *	initiator is never taken translated: that comes after both gates
- * @flow: from edge_flow_read_transport(); addresses, ports, protocol, reply and
- *	tracking become those of the flow
+ * @flow: from edge_flow_read(); addresses, ports, protocol, reply and tracking become
+ *	those of the flow; addresses are the connection's own
  *
  * The opener is the one of the original direction; a TCP SYN is the opening of
  * a flow of its own in whichever direction it goes.
@@ -79,16 +165,43 @@ void edge_flow_read_transport(const struct sk_buff *skb, struct edge_flow *flow)
 void edge_flow_track(const struct nf_conn *ct, enum ip_conntrack_info ctinfo, bool translated,
 		     struct edge_flow *flow);
 
+static __always_inline bool edge_flow_is_end(const struct edge_end *end, u8 family,
+					     const union nf_inet_addr *addr, __be16 port)
+{
+	return edge_address_equal(family, end->addr, addr) && end->port == ntohs(port);
+}
+
+/* As far as this packet goes: another CPU may confirm it. */
+static __always_inline u8 edge_flow_tracking(const struct nf_conn *ct)
+{
+	return READ_ONCE(ct->status) & IPS_CONFIRMED ? EDGE_TRACKING_KNOWN : EDGE_TRACKING_NEW;
+}
+
 /**
- * edge_flow_join - as edge_flow_track(), for a packet that carries its connection's own ends
+ * edge_flow_is_own - whether a packet carries its connection's own ends
  * @ct: the packet's connection, without address translation
  * @ctinfo: and its place in it
- * @flow: a recognised one, from edge_flow_read_transport(); its ends change places in a reply
+ * @flow: from edge_flow_read()
  *
- * Return: false, and nothing has changed, when the packet does not carry them: somebody rewrote it.
+ * Return: false for one that somebody rewrote, and for what has no ends, or not its own.
  */
-bool edge_flow_join(const struct nf_conn *ct, enum ip_conntrack_info ctinfo,
-		    struct edge_flow *flow);
+static __always_inline bool edge_flow_is_own(const struct nf_conn *ct,
+					     enum ip_conntrack_info ctinfo,
+					     const struct edge_flow *flow)
+{
+	const struct nf_conntrack_tuple *tuple = &ct->tuplehash[CTINFO2DIR(ctinfo)].tuple;
+
+	return flow->kind >= EDGE_KIND_TCP_SYN && flow->kind <= EDGE_KIND_UDP &&
+	       edge_flow_is_end(&flow->src, flow->family, &tuple->src.u3, tuple->src.u.all) &&
+	       edge_flow_is_end(&flow->dst, flow->family, &tuple->dst.u3, tuple->dst.u.all);
+}
+
+/* Makes the packet's flow one that the other end opened. */
+static __always_inline void edge_flow_turn(struct edge_flow *flow)
+{
+	swap(flow->src, flow->dst);
+	flow->reply = true;
+}
 
 /* What the packet carried before any address translation here. Not for ICMP errors. */
 void edge_flow_as_received(const struct nf_conn *ct, enum ip_conntrack_info ctinfo,
@@ -98,12 +211,12 @@ void edge_flow_as_received(const struct nf_conn *ct, enum ip_conntrack_info ctin
  * edge_flow_known - whether connection tracking has a confirmed entry for a packet
  * @skb: the packet; its own connection is used where it has one already
  * @net: the namespace
- * @flow: the packet's flow
+ * @family: NFPROTO_IPV4 or NFPROTO_IPV6
  *
  * Looks up, allocates nothing, and only in the default zone.
  *
  * Return: true when there is one.
  */
-bool edge_flow_known(const struct sk_buff *skb, struct net *net, const struct edge_flow *flow);
+bool edge_flow_known(const struct sk_buff *skb, struct net *net, u8 family);
 
 #endif /* _EDGE_FLOW_H */

@@ -10,100 +10,130 @@
 #include <net/netfilter/nf_conntrack.h>
 
 #include "config.h"
+#include "events.h"
 #include "flow.h"
+#include "judge.h"
 
-/* Counts a ruling and turns it into netfilter's verdict: the only place that does. */
-static unsigned int settle(struct edge_net *edge, const struct edge_policy *policy,
-			   const struct sk_buff *skb, struct edge_ruling ruling, bool opens)
+/* A partner is seen when a packet comes from it that a row admits because it is listed. */
+static __always_inline void note_partner(const struct edge_policy *policy,
+					 const struct edge_flow *flow, u8 row)
+{
+	const struct edge_end *sender = flow->reply ? &flow->dst : &flow->src;
+
+	if (!(policy->any & BIT(row)) && edge_rows[row].outbound == flow->reply &&
+	    flow->kind != EDGE_KIND_ICMP_ERROR)
+		edge_prefix_note(policy->partners, flow->family, sender->addr,
+				 BIT(edge_rows[row].group));
+}
+
+static noinline void tell(struct edge_net *edge, const struct edge_policy *policy,
+			  const struct sk_buff *skb, const struct nf_hook_state *state,
+			  enum nf_edge_reason reason, bool tracked);
+
+/*
+ * Counts a ruling and turns it into netfilter's verdict: the only place that does.
+ * tracked: the second gate has made it.
+ */
+static __always_inline unsigned int settle(struct edge_net *edge, const struct edge_policy *policy,
+					   const struct sk_buff *skb,
+					   const struct nf_hook_state *state,
+					   const struct edge_flow *flow, struct edge_ruling ruling,
+					   bool tracked, bool opens)
 {
 	switch (ruling.verdict) {
 	case NF_EDGE_VERDICT_ACCEPT:
+		note_partner(policy, flow, ruling.row);
 		edge_counters_add(&edge->counters, edge_slot_of_row(ruling.row), skb->len, opens);
 		return NF_ACCEPT;
 	case NF_EDGE_VERDICT_PASS:
 		return NF_ACCEPT;
 	default:
 		edge_counters_add(&edge->counters, edge_slot_of_reason(ruling.reason), skb->len, 0);
+		if (unlikely(edge_events_hear_drops(edge)))
+			tell(edge, policy, skb, state, ruling.reason, tracked);
 		return policy->mode == NF_EDGE_MODE_AUDIT ? NF_ACCEPT : NF_DROP;
 	}
 }
 
-static struct edge_flow reversed(const struct edge_flow *flow)
-{
-	struct edge_flow back = *flow;
-
-	back.src = flow->dst;
-	back.dst = flow->src;
-	back.sport = flow->dport;
-	back.dport = flow->sport;
-	back.src_edge = flow->dst_edge;
-	back.dst_edge = flow->src_edge;
-	back.reply = !flow->reply;
-	return back;
-}
-
-static noinline bool drops_reversed(const struct edge_policy *policy, const struct edge_flow *flow)
-{
-	const struct edge_flow back = reversed(flow);
-
-	return edge_policy_judge(policy, &back).verdict == NF_EDGE_VERDICT_DROP;
-}
-
 /*
- * Whether the packet alone decides that it is dropped. A SYN opens a flow, and
- * what no row can cover belongs to none; any other TCP or UDP packet may belong
- * to a flow that the other end opened, or that address translation changed.
- * Where it may be a reply of an admitted flow, connection tracking is left to
- * tell; only else is the entry looked for.
+ * Whether the packet alone decides that it is dropped. A SYN opens a flow, and what no row can
+ * cover belongs to none; any other TCP or UDP packet may belong to a flow that address translation
+ * changed, or that was admitted once: to be told by connection tracking, if that has an entry.
+ * ruling: from edge_judge_alone().
  */
-static bool drops_alone(const struct edge_policy *policy, const struct edge_flow *flow,
-			const struct sk_buff *skb, struct net *net, struct edge_ruling *ruling)
+static __always_inline bool drops_alone(struct edge_ruling ruling, const struct edge_flow *flow,
+					const struct sk_buff *skb, struct net *net)
 {
-	*ruling = edge_policy_judge(policy, flow);
-	if (ruling->verdict != NF_EDGE_VERDICT_DROP)
+	if (ruling.verdict != NF_EDGE_VERDICT_DROP)
 		return false;
-	if (ruling->reason == NF_EDGE_REASON_MALFORMED ||
-	    ruling->reason == NF_EDGE_REASON_WRONG_DEVICE)
+	if (ruling.reason == NF_EDGE_REASON_MALFORMED ||
+	    ruling.reason == NF_EDGE_REASON_WRONG_DEVICE)
 		return true;
 	if (flow->kind != EDGE_KIND_TCP && flow->kind != EDGE_KIND_UDP)
 		return true;
 
-	return drops_reversed(policy, flow) && !edge_flow_known(skb, net, flow);
+	return !edge_flow_known(skb, net, flow->family);
 }
 
 /* Most of what passes a gateway is not ours, and is let go for two loads. */
 static __always_inline bool may_be_ours(const struct edge_policy *policy, const struct sk_buff *skb,
 					u8 family)
 {
-	return edge_policy_may_know(policy, edge_flow_src_word(skb, family)) ||
-	       edge_policy_may_know(policy, edge_flow_dst_word(skb, family));
+	return edge_policy_may_know(policy, family, edge_flow_src(skb, family)) ||
+	       edge_policy_may_know(policy, family, edge_flow_dst(skb, family));
 }
 
-static noinline unsigned int judge_alone(struct edge_net *edge, const struct edge_policy *policy,
-					 struct sk_buff *skb, const struct nf_hook_state *state)
+static noinline unsigned int judge_alone_unusual(struct edge_net *edge,
+						 const struct edge_policy *policy,
+						 struct sk_buff *skb,
+						 const struct nf_hook_state *state)
 {
 	struct edge_ruling ruling;
-	struct edge_flow flow;
+	struct edge_flow flow __unread;
 
-	edge_flow_read_addresses(skb, state->pf, &flow);
-	if (!edge_policy_recognise(policy, &flow) || policy->mode == NF_EDGE_MODE_OFF ||
-	    !edge_flow_read_devices(skb, state, &flow))
+	if (policy->mode == NF_EDGE_MODE_OFF || !edge_flow_read(skb, state, &flow) ||
+	    !edge_policy_recognise(policy, &flow))
 		return NF_ACCEPT;
-
-	edge_flow_read_transport(skb, &flow);
-	if (!drops_alone(policy, &flow, skb, state->net, &ruling))
+	ruling = edge_policy_judge_alone(policy, &flow);
+	if (!drops_alone(ruling, &flow, skb, state->net))
 		return NF_ACCEPT;
-	return settle(edge, policy, skb, ruling, false);
+	return settle(edge, policy, skb, state, &flow, ruling, false, false);
 }
 
-static unsigned int first_gate(void *priv, struct sk_buff *skb, const struct nf_hook_state *state)
+/* For each family a copy of its own, which need not ask. */
+static __always_inline unsigned int judge_alone(struct edge_net *edge,
+						const struct edge_policy *policy,
+						struct sk_buff *skb,
+						const struct nf_hook_state *state, u8 family)
 {
-	struct edge_net *edge = priv;
-	const struct edge_policy *policy = rcu_dereference(edge->policy);
+	struct edge_ruling ruling;
+	struct edge_flow flow __unread;
 
-	if (!may_be_ours(policy, skb, state->pf))
+	edge_flow_begin(skb, state, state->out, family, &flow);
+	if (!edge_policy_recognise(policy, &flow))
 		return NF_ACCEPT;
-	return judge_alone(edge, policy, skb, state);
+	if (policy->mode == NF_EDGE_MODE_OFF || !edge_flow_read_plain(skb, state, family, &flow))
+		return judge_alone_unusual(edge, policy, skb, state);
+	ruling = edge_judge_alone(policy, &flow);
+	if (!drops_alone(ruling, &flow, skb, state->net))
+		return NF_ACCEPT;
+	return settle(edge, policy, skb, state, &flow, ruling, false, false);
+}
+
+static noinline unsigned int judge_alone_ipv4(struct edge_net *edge,
+					      const struct edge_policy *policy,
+					      struct sk_buff *skb,
+					      const struct nf_hook_state *state)
+{
+	return judge_alone(edge, policy, skb, state, NFPROTO_IPV4);
+}
+
+static noinline unsigned int judge_alone_ipv6(struct edge_net *edge,
+					      const struct edge_policy *policy,
+					      struct sk_buff *skb,
+					      const struct nf_hook_state *state)
+{
+	return judge_alone(edge, policy, skb, state, NFPROTO_IPV6);
 }
 
 /* In audit the first gate counts a drop and lets the packet on: not to be counted twice. */
@@ -112,18 +142,26 @@ static bool counted_before(const struct edge_policy *policy, const struct edge_f
 			   const struct nf_conn *ct, enum ip_conntrack_info ctinfo)
 {
 	struct edge_flow flow = *packet;
-	struct edge_ruling ruling;
 
 	if (ct && flow.kind != EDGE_KIND_ICMP_ERROR && flow.kind != EDGE_KIND_OTHER)
 		edge_flow_as_received(ct, ctinfo, &flow);
 	if (state->in)
 		flow.out = NULL;	/* not known before routing */
 	return edge_policy_recognise(policy, &flow) &&
-	       drops_alone(policy, &flow, skb, state->net, &ruling);
+	       drops_alone(edge_policy_judge_alone(policy, &flow), &flow, skb, state->net);
+}
+
+/* The packet's connection, or NULL: a template is none. */
+static __always_inline const struct nf_conn *connection_of(const struct sk_buff *skb,
+							   enum ip_conntrack_info *ctinfo)
+{
+	const struct nf_conn *ct = nf_ct_get(skb, ctinfo);
+
+	return ct && !nf_ct_is_template(ct) ? ct : NULL;
 }
 
 /* The flow may have other ends than the packet carries. */
-static bool flow_differs(const struct nf_conn *ct, enum ip_conntrack_info ctinfo)
+static __always_inline bool flow_differs(const struct nf_conn *ct, enum ip_conntrack_info ctinfo)
 {
 	return ct && (ct->status & IPS_NAT_MASK ||
 		      ctinfo == IP_CT_RELATED || ctinfo == IP_CT_RELATED_REPLY);
@@ -154,7 +192,12 @@ static noinline bool find_changed_flow(const struct edge_policy *policy, const s
 	if (recognise_tracked(policy, ct, ctinfo, flow))
 		return true;
 	*flow = packet;
-	return flow->kind != EDGE_KIND_ICMP_ERROR && (flow->src_edge || flow->dst_edge);
+	return flow->kind != EDGE_KIND_ICMP_ERROR && (flow->src.edge || flow->dst.edge);
+}
+
+static __always_inline bool is_reply(enum ip_conntrack_info ctinfo, const struct edge_flow *flow)
+{
+	return CTINFO2DIR(ctinfo) == IP_CT_DIR_REPLY && flow->kind != EDGE_KIND_TCP_SYN;
 }
 
 static bool find_flow(const struct edge_policy *policy, const struct nf_conn *ct,
@@ -163,25 +206,44 @@ static bool find_flow(const struct edge_policy *policy, const struct nf_conn *ct
 	flow->tracking = EDGE_TRACKING_NONE;
 	if (!ct)
 		return true;
-	if (!flow_differs(ct, ctinfo) && edge_flow_join(ct, ctinfo, flow))
-		return true;
-	return find_changed_flow(policy, ct, ctinfo, flow);
+	if (flow_differs(ct, ctinfo) || !edge_flow_is_own(ct, ctinfo, flow))
+		return find_changed_flow(policy, ct, ctinfo, flow);
+	flow->tracking = edge_flow_tracking(ct);
+	if (is_reply(ctinfo, flow))
+		edge_flow_turn(flow);
+	return true;
 }
 
-static noinline unsigned int judge_tracked(struct edge_net *edge, const struct edge_policy *policy,
+/*
+ * The listeners hear of a drop: of the flow by which it was judged, which is read anew, so that
+ * who judges need keep nothing for them.
+ */
+static noinline void tell(struct edge_net *edge, const struct edge_policy *policy,
+			  const struct sk_buff *skb, const struct nf_hook_state *state,
+			  enum nf_edge_reason reason, bool tracked)
+{
+	enum ip_conntrack_info ctinfo;
+	const struct nf_conn *ct = connection_of(skb, &ctinfo);
+	struct edge_flow flow __unread;
+
+	if (!edge_flow_read(skb, state, &flow))
+		return;
+	edge_policy_recognise(policy, &flow);
+	if (!tracked || find_flow(policy, ct, ctinfo, &flow))
+		edge_events_drop(edge, policy, &flow, reason);
+}
+
+static noinline unsigned int judge_unusual(struct edge_net *edge, const struct edge_policy *policy,
 					   struct sk_buff *skb, const struct nf_hook_state *state,
 					   const struct nf_conn *ct, enum ip_conntrack_info ctinfo)
 {
-	struct edge_flow flow;
+	struct edge_flow flow __unread;
 	bool opens;
 
-	edge_flow_read_addresses(skb, state->pf, &flow);
+	if (policy->mode == NF_EDGE_MODE_OFF || !edge_flow_read(skb, state, &flow))
+		return NF_ACCEPT;
 	if (!edge_policy_recognise(policy, &flow) && !flow_differs(ct, ctinfo))
 		return NF_ACCEPT;
-	if (policy->mode == NF_EDGE_MODE_OFF || !edge_flow_read_devices(skb, state, &flow))
-		return NF_ACCEPT;
-
-	edge_flow_read_transport(skb, &flow);
 	if (policy->mode == NF_EDGE_MODE_AUDIT &&
 	    counted_before(policy, &flow, skb, state, ct, ctinfo))
 		return NF_ACCEPT;
@@ -189,7 +251,67 @@ static noinline unsigned int judge_tracked(struct edge_net *edge, const struct e
 	if (!find_flow(policy, ct, ctinfo, &flow))
 		return NF_ACCEPT;
 	opens = flow.tracking == EDGE_TRACKING_NEW && flow.kind != EDGE_KIND_ICMP_ERROR;
-	return settle(edge, policy, skb, edge_policy_judge(policy, &flow), opens);
+	return settle(edge, policy, skb, state, &flow, edge_policy_judge(policy, &flow), true,
+		      opens);
+}
+
+static __always_inline unsigned int judge_tracked(struct edge_net *edge,
+						  const struct edge_policy *policy,
+						  struct sk_buff *skb,
+						  const struct nf_hook_state *state, u8 family,
+						  const struct nf_conn *ct,
+						  enum ip_conntrack_info ctinfo)
+{
+	struct edge_flow flow __unread;
+
+	if (policy->mode != NF_EDGE_MODE_ENFORCE || !ct || flow_differs(ct, ctinfo))
+		return judge_unusual(edge, policy, skb, state, ct, ctinfo);
+	edge_flow_begin(skb, state, state->out, family, &flow);
+	if (!edge_policy_recognise(policy, &flow))
+		return NF_ACCEPT;
+	if (!edge_flow_read_plain(skb, state, family, &flow) ||
+	    !edge_flow_is_own(ct, ctinfo, &flow))
+		return judge_unusual(edge, policy, skb, state, ct, ctinfo);
+
+	flow.tracking = edge_flow_tracking(ct);
+	if (is_reply(ctinfo, &flow)) {	/* judged apart: each knows its direction */
+		edge_flow_turn(&flow);
+		return settle(edge, policy, skb, state, &flow, edge_judge(policy, &flow), true,
+			      flow.tracking == EDGE_TRACKING_NEW);
+	}
+	return settle(edge, policy, skb, state, &flow, edge_judge(policy, &flow), true,
+		      flow.tracking == EDGE_TRACKING_NEW);
+}
+
+static noinline unsigned int judge_tracked_ipv4(struct edge_net *edge,
+						const struct edge_policy *policy,
+						struct sk_buff *skb,
+						const struct nf_hook_state *state,
+						const struct nf_conn *ct,
+						enum ip_conntrack_info ctinfo)
+{
+	return judge_tracked(edge, policy, skb, state, NFPROTO_IPV4, ct, ctinfo);
+}
+
+static noinline unsigned int judge_tracked_ipv6(struct edge_net *edge,
+						const struct edge_policy *policy,
+						struct sk_buff *skb,
+						const struct nf_hook_state *state,
+						const struct nf_conn *ct,
+						enum ip_conntrack_info ctinfo)
+{
+	return judge_tracked(edge, policy, skb, state, NFPROTO_IPV6, ct, ctinfo);
+}
+
+static unsigned int first_gate(void *priv, struct sk_buff *skb, const struct nf_hook_state *state)
+{
+	struct edge_net *edge = priv;
+	const struct edge_policy *policy = rcu_dereference(edge->policy);
+
+	if (!may_be_ours(policy, skb, state->pf))
+		return NF_ACCEPT;
+	return state->pf == NFPROTO_IPV4 ? judge_alone_ipv4(edge, policy, skb, state) :
+					   judge_alone_ipv6(edge, policy, skb, state);
 }
 
 static unsigned int second_gate(void *priv, struct sk_buff *skb, const struct nf_hook_state *state)
@@ -197,13 +319,13 @@ static unsigned int second_gate(void *priv, struct sk_buff *skb, const struct nf
 	struct edge_net *edge = priv;
 	const struct edge_policy *policy = rcu_dereference(edge->policy);
 	enum ip_conntrack_info ctinfo;
-	struct nf_conn *ct = nf_ct_get(skb, &ctinfo);
+	const struct nf_conn *ct = connection_of(skb, &ctinfo);
 
-	if (ct && nf_ct_is_template(ct))
-		ct = NULL;
 	if (!may_be_ours(policy, skb, state->pf) && !flow_differs(ct, ctinfo))
 		return NF_ACCEPT;
-	return judge_tracked(edge, policy, skb, state, ct, ctinfo);
+	return state->pf == NFPROTO_IPV4 ?
+	       judge_tracked_ipv4(edge, policy, skb, state, ct, ctinfo) :
+	       judge_tracked_ipv6(edge, policy, skb, state, ct, ctinfo);
 }
 
 /* Right after defragmentation, ahead of whatever else might spend time on a stranger. */

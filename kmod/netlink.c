@@ -36,9 +36,11 @@ static int check_address(const struct nlattr *attr, struct netlink_ext_ack *exta
 #define ADDRESS NLA_POLICY_VALIDATE_FN(NLA_BINARY, check_address, sizeof(struct in6_addr))
 #define DEVICE { .type = NLA_NUL_STRING, .len = IFNAMSIZ - 1 }
 #define NAME { .type = NLA_NUL_STRING, .len = NF_EDGE_NAME_MAX }
+#define DOMAIN { .type = NLA_NUL_STRING, .len = NF_EDGE_DOMAIN_MAX }
 #define GROUPS NLA_POLICY_MASK(NLA_U32, NF_EDGE_GROUP_MASK)
 
 static struct netlink_range_validation port_range = { .min = 1, .max = 65535 };
+static struct netlink_range_validation confirm_range = { .min = 1, .max = NF_EDGE_CONFIRM_MAX };
 
 static const struct nla_policy status_policy[] = {
 	[NF_EDGE_A_MODE] = U32_BELOW(NF_EDGE_MODE_COUNT),
@@ -69,9 +71,12 @@ static const struct nla_policy partner_entry_policy[NF_EDGE_A_MAX + 1] = {
 	[NF_EDGE_A_PREFIX_LEN] = NLA_POLICY_MAX(NLA_U32, 128),
 	[NF_EDGE_A_GROUPS] = GROUPS,
 	[NF_EDGE_A_NAME] = NAME,
+	[NF_EDGE_A_DOMAIN] = DOMAIN,
+	[NF_EDGE_A_LEAVES] = { .type = NLA_FLAG },
 };
 
 static const struct nla_policy partner_add_policy[] = {
+	[NF_EDGE_A_GENERATION] = { .type = NLA_U32 },
 	[NF_EDGE_A_ENTRY] = NLA_POLICY_NESTED(partner_entry_policy),
 	[NF_EDGE_A_TOLERANT] = { .type = NLA_FLAG },
 };
@@ -80,9 +85,11 @@ static const struct nla_policy nameless_entry_policy[] = {
 	[NF_EDGE_A_ADDRESS] = ADDRESS,
 	[NF_EDGE_A_PREFIX_LEN] = NLA_POLICY_MAX(NLA_U32, 128),
 	[NF_EDGE_A_GROUPS] = GROUPS,
+	[NF_EDGE_A_DOMAIN] = DOMAIN,
 };
 
 static const struct nla_policy partner_del_policy[] = {
+	[NF_EDGE_A_GENERATION] = { .type = NLA_U32 },
 	[NF_EDGE_A_ENTRY] = NLA_POLICY_NESTED(nameless_entry_policy),
 	[NF_EDGE_A_TOLERANT] = { .type = NLA_FLAG },
 };
@@ -91,6 +98,8 @@ static const struct nla_policy partner_filter_policy[] = {
 	[NF_EDGE_A_ADDRESS] = ADDRESS,
 	[NF_EDGE_A_GROUPS] = GROUPS,
 	[NF_EDGE_A_NAME] = NAME,
+	[NF_EDGE_A_IDLE] = { .type = NLA_U32 },
+	[NF_EDGE_A_DOMAIN] = DOMAIN,
 };
 
 static const struct nla_policy groups_policy[] = {
@@ -115,10 +124,12 @@ static const struct nla_policy explain_policy[] = {
 	[NF_EDGE_A_DPORT] = PORT,
 	[NF_EDGE_A_IIF] = DEVICE,
 	[NF_EDGE_A_OIF] = DEVICE,
+	[NF_EDGE_A_ALL] = { .type = NLA_FLAG },
 };
 
 static const struct nla_policy commit_policy[] = {
 	[NF_EDGE_A_GENERATION] = { .type = NLA_U32 },
+	[NF_EDGE_A_CONFIRM] = NLA_POLICY_FULL_RANGE(NLA_U32, &confirm_range),
 };
 
 /* Parsing. Each answers 0, or an errno with the sentence and the attribute set. */
@@ -129,8 +140,11 @@ static int parse_address(const struct nlattr *attr, u8 *nfproto, union nf_inet_a
 	memset(addr, 0, sizeof(*addr));
 	if (!attr)
 		return REFUSE(extack, NULL, -EINVAL, "an address is missing");
-	*nfproto = nla_len(attr) == sizeof(struct in_addr) ? NFPROTO_IPV4 : NFPROTO_IPV6;
-	memcpy(addr, nla_data(attr), nla_len(attr));
+	*nfproto = nla_len(attr) == sizeof(addr->ip) ? NFPROTO_IPV4 : NFPROTO_IPV6;
+	if (*nfproto == NFPROTO_IPV4)
+		memcpy(&addr->ip, nla_data(attr), sizeof(addr->ip));
+	else
+		memcpy(addr, nla_data(attr), sizeof(*addr));
 	return 0;
 }
 
@@ -188,33 +202,104 @@ static int parse_name(const struct nlattr *attr, const char **name,
 		      struct netlink_ext_ack *extack)
 {
 	*name = attr ? nla_data(attr) : NULL;
-	if (attr && !**name)
-		return REFUSE(extack, attr, -EINVAL, "a name is not empty");
 	if (attr && !is_text(*name))
 		return REFUSE(extack, attr, -EINVAL,
 			      "a name is UTF-8 without control characters");
 	return 0;
 }
 
-/* One partner of a list. groups stays 0 where it is not given and may be so. */
-static int parse_partner(const struct nlattr *entry, bool groups_needed,
-			 struct edge_prefix *prefix, struct netlink_ext_ack *extack)
+/*
+ * Labels of 1 to 63 letters, digits and hyphens, these not at their ends, with dots between: what
+ * can be looked up, and looks the same each time that it is asked for.
+ */
+static bool is_domain(const char *text)
 {
-	struct nlattr *tb[NF_EDGE_A_MAX + 1];
+	const char *label;
+
+	if (strstarts(text, NF_EDGE_DOMAIN_HOST))
+		text += strlen(NF_EDGE_DOMAIN_HOST);
+	if (strlen(text) > NF_EDGE_DOMAIN_MAX - strlen(NF_EDGE_DOMAIN_HOST))
+		return false;
+	for (label = text;; label = ++text) {
+		text += strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789-");
+		if (text == label || text - label > 63 || *label == '-' || text[-1] == '-')
+			return false;
+		if (*text != '.')
+			return !*text;
+	}
+}
+
+static int parse_domain(const struct nlattr *attr, const char **domain,
+			struct netlink_ext_ack *extack)
+{
+	*domain = attr ? nla_data(attr) : NULL;
+	if (attr && **domain && !is_domain(*domain))
+		return REFUSE(extack, attr, -EINVAL,
+			      "a domain has lower-case letters, digits and hyphens, and dots between");
+	return 0;
+}
+
+/* The attributes of an entry of a list of partners, each of them or NULL. */
+struct partner_attrs {
+	const struct nlattr *address;
+	const struct nlattr *bits;
+	const struct nlattr *groups;
+	const struct nlattr *name;
+	const struct nlattr *domain;
+	const struct nlattr *leaves;
+};
+
+/* The command's policy has checked what is nested, too: a second time costs more than the rest. */
+static struct partner_attrs partner_attrs(const struct nlattr *entry)
+{
+	struct partner_attrs attrs = {};
+	const struct nlattr *attr;
+	int rem;
+
+	nla_for_each_nested(attr, entry, rem) {
+		switch (nla_type(attr)) {
+		case NF_EDGE_A_ADDRESS:
+			attrs.address = attr;
+			break;
+		case NF_EDGE_A_PREFIX_LEN:
+			attrs.bits = attr;
+			break;
+		case NF_EDGE_A_GROUPS:
+			attrs.groups = attr;
+			break;
+		case NF_EDGE_A_NAME:
+			attrs.name = attr;
+			break;
+		case NF_EDGE_A_DOMAIN:
+			attrs.domain = attr;
+			break;
+		case NF_EDGE_A_LEAVES:
+			attrs.leaves = attr;
+			break;
+		}
+	}
+	return attrs;
+}
+
+/*
+ * One partner of a list. groups stays 0 where it is not given and may be so. @comes: in: the list
+ * is one to add; out: and this one is not about to leave.
+ */
+static int parse_partner(const struct nlattr *entry, bool *comes, struct edge_prefix *prefix,
+			 struct netlink_ext_ack *extack)
+{
+	const struct partner_attrs attrs = partner_attrs(entry);
 	u32 bits;
 	int err;
 
-	err = nla_parse_nested(tb, NF_EDGE_A_MAX, entry, partner_entry_policy, extack);
+	err = parse_address(attrs.address, &prefix->family, &prefix->addr, extack);
 	if (err)
 		return err;
-	err = parse_address(tb[NF_EDGE_A_ADDRESS], &prefix->family, &prefix->addr, extack);
-	if (err)
-		return err;
-	if (!tb[NF_EDGE_A_PREFIX_LEN])
+	if (!attrs.bits)
 		return REFUSE(extack, entry, -EINVAL, "a prefix length is missing");
-	bits = nla_get_u32(tb[NF_EDGE_A_PREFIX_LEN]);
+	bits = nla_get_u32(attrs.bits);
 	if (prefix->family == NFPROTO_IPV4 && bits > 32)
-		return REFUSE(extack, tb[NF_EDGE_A_PREFIX_LEN], -EINVAL,
+		return REFUSE(extack, attrs.bits, -EINVAL,
 			      "an IPv4 prefix has at most 32 bits");
 	prefix->bits = bits;
 	if (edge_prefix_has_host_bits(prefix))
@@ -222,10 +307,17 @@ static int parse_partner(const struct nlattr *entry, bool groups_needed,
 	err = check_meant(entry, prefix->family, &prefix->addr, prefix->bits, extack);
 	if (err)
 		return err;
-	prefix->groups = tb[NF_EDGE_A_GROUPS] ? nla_get_u32(tb[NF_EDGE_A_GROUPS]) : 0;
-	if (!prefix->groups && (groups_needed || tb[NF_EDGE_A_GROUPS]))
+	*comes &= !attrs.leaves;
+	prefix->groups = attrs.groups ? nla_get_u32(attrs.groups) : 0;
+	if (!prefix->groups && (*comes || attrs.groups))
 		return REFUSE(extack, entry, -EINVAL, "a partner is in one group at least");
-	return parse_name(tb[NF_EDGE_A_NAME], &prefix->name, extack);
+	err = parse_name(attrs.name, &prefix->name, extack);
+	if (err)
+		return err;
+	err = parse_domain(attrs.domain, &prefix->domain, extack);
+	if (!err && *comes && prefix->domain && !*prefix->domain)
+		prefix->domain = NULL;
+	return err;
 }
 
 #define for_each_entry(entry, info, rem)						\
@@ -255,28 +347,45 @@ static struct nlattr *entry_at(struct genl_info *info, u32 index)
 	return NULL;
 }
 
-/* The partners of a message, to be freed by kvfree(), or ERR_PTR. */
-static struct edge_prefix *parse_partners(struct genl_info *info, bool groups_needed, u32 *n)
+/**
+ * struct partner_list - the partners of a message
+ * @list: to be freed by kvfree()
+ * @n: how many
+ * @coming: how many of them, the first ones, are to be added; the others leave
+ */
+struct partner_list {
+	struct edge_prefix *list;
+	u32 n;
+	u32 coming;
+};
+
+static int parse_partners(struct genl_info *info, bool adding, struct partner_list *partners)
 {
-	struct edge_prefix *list, *next;
 	struct nlattr *entry;
+	u32 i = 0;
 	int rem, err;
 
-	*n = edge_netlink_count_entries(info);
-	if (!*n)
-		return ERR_PTR(REFUSE(info->extack, NULL, -EINVAL, "no partner is given"));
-	list = kvcalloc(*n, sizeof(*list), GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
-	if (!list)
-		return ERR_PTR(-ENOMEM);
-	next = list;
+	*partners = (struct partner_list){ .n = edge_netlink_count_entries(info) };
+	if (!partners->n)
+		return REFUSE(info->extack, NULL, -EINVAL, "no partner is given");
+	partners->list = kvcalloc(partners->n, sizeof(*partners->list), EDGE_GFP);
+	if (!partners->list)
+		return -ENOMEM;
 	for_each_entry(entry, info, rem) {
-		err = parse_partner(entry, groups_needed, next++, info->extack);
+		bool comes = adding;
+
+		err = parse_partner(entry, &comes, &partners->list[i], info->extack);
+		if (!err && comes && partners->coming < i)
+			err = REFUSE(info->extack, entry, -EINVAL,
+				     "who comes is told before who leaves");
 		if (err) {
-			kvfree(list);
-			return ERR_PTR(err);
+			kvfree(partners->list);
+			return err;
 		}
+		partners->coming += comes;
+		i++;
 	}
-	return list;
+	return 0;
 }
 
 static bool tolerant(const struct genl_info *info)
@@ -313,6 +422,17 @@ static void unlock_and_tell(struct genl_info *info, u32 generation)
 	mutex_unlock(&edge->lock);
 }
 
+/* Whether what the request is based on, if it says so, is still in force. Lock held. */
+static int check_generation(const struct edge_net *edge, struct genl_info *info)
+{
+	const struct nlattr *based_on = info->attrs[NF_EDGE_A_GENERATION];
+
+	if (!based_on || nla_get_u32(based_on) == edge->generation)
+		return 0;
+	return REFUSE(info->extack, based_on, -ESTALE,
+		      "the policy has changed since that generation");
+}
+
 /* Puts the change in force, or throws it away for err. */
 static int edit_end(struct genl_info *info, struct edge_policy *policy, int err)
 {
@@ -332,6 +452,7 @@ static int edit_end(struct genl_info *info, struct edge_policy *policy, int err)
 static int put_status(struct sk_buff *msg, struct edge_net *edge)
 {
 	const struct edge_policy *policy = edge_config_policy(edge);
+	int left = edge_config_seconds_left(edge);
 
 	if (nla_put_string(msg, NF_EDGE_A_VERSION, NF_EDGE_VERSION) ||
 	    nla_put_u32(msg, NF_EDGE_A_MODE, policy->mode) ||
@@ -341,6 +462,7 @@ static int put_status(struct sk_buff *msg, struct edge_net *edge)
 	    nla_put(msg, NF_EDGE_A_RTP_PORTS, sizeof(policy->ports.map), policy->ports.map) ||
 	    nla_put_u32(msg, NF_EDGE_A_INTERFACES, edge_config_interface_pairs(policy)) ||
 	    nla_put_u32(msg, NF_EDGE_A_PARTNERS, policy->partners->count) ||
+	    (left >= 0 && nla_put_u32(msg, NF_EDGE_A_CONFIRM, left)) ||
 	    nla_put_u64_64bit(msg, NF_EDGE_A_UPTIME,
 			      ktime_get_boottime_seconds() - edge->changed, NF_EDGE_A_PAD))
 		return -EMSGSIZE;
@@ -594,62 +716,89 @@ static int partners_refused(struct genl_info *info, int err, u32 bad)
 	case -ENOSPC:
 		NL_SET_ERR_MSG(info->extack, "there are too many partners");
 		break;
+	case -EMLINK:
+		NL_SET_ERR_MSG(info->extack, "partner comes from too many domains");
+		err = -ENOSPC;
+		break;
+	case -ENOMEM:
+		NL_SET_ERR_MSG(info->extack, EDGE_CONFIG_NO_MEMORY);
+		break;
 	}
 	NL_SET_BAD_ATTR(info->extack, entry_at(info, bad));
 	return err;
 }
 
-typedef int (*partner_change)(struct edge_prefixes *table, const struct edge_prefix *list, u32 n,
-			      bool tolerant, u32 *bad);
-
-static int add_partners(struct edge_prefixes *table, const struct edge_prefix *list, u32 n,
-			bool tolerant, u32 *bad)
+/*
+ * The table is settled before those who leave, if any, could fail for want of memory: not being
+ * there, they are tolerated, and with those who come, it is all or none.
+ */
+static int exchange(struct edge_prefixes *table, const struct partner_list *partners,
+		    bool tolerant, u32 *bad)
 {
-	return edge_prefix_add(table, list, n, EDGE_PARTNERS_MAX, tolerant, bad);
+	const struct edge_prefix *going = partners->list + partners->coming;
+	const u32 leaving = partners->n - partners->coming;
+	int count = 0, err = leaving ? edge_prefix_settle(table) : 0;
+
+	if (!err && partners->coming)
+		count = edge_prefix_add(table, partners->list, partners->coming,
+					NF_EDGE_PARTNERS_MAX, tolerant, bad);
+	if (err || count < 0 || !leaving)
+		return err ?: count;
+	return count + edge_prefix_del(table, going, leaving, true, bad);
 }
 
-static int change_partners(struct genl_info *info, bool groups_needed, partner_change change)
+static int change_partners(struct genl_info *info, bool adding)
 {
 	struct edge_net *edge = edge_of(info);
-	struct edge_prefix *list;
-	u32 generation, n, bad = 0;
-	int err;
+	struct partner_list partners;
+	struct edge_prefixes *table;
+	u32 generation, bad = 0;
+	int stale, err;
 
-	list = parse_partners(info, groups_needed, &n);
-	if (IS_ERR(list))
-		return PTR_ERR(list);
+	err = parse_partners(info, adding, &partners);
+	if (err)
+		return err;
 
 	mutex_lock(&edge->lock);
 	generation = edge->generation;
-	err = change(edge_config_partners(edge, info->snd_portid), list, n, tolerant(info), &bad);
+	table = edge_config_partners(edge, info->snd_portid);
+	stale = check_generation(edge, info);
+	if (!stale && adding)
+		err = exchange(table, &partners, tolerant(info), &bad);
+	else if (!stale)
+		err = edge_prefix_del(table, partners.list, partners.n, tolerant(info), &bad);
 	if (err > 0)
 		edge_config_partners_changed(edge, info->snd_portid);
 	unlock_and_tell(info, generation);
-	kvfree(list);
+	kvfree(partners.list);
+	if (stale)
+		return stale;
 	return err < 0 ? partners_refused(info, err, bad) : 0;
 }
 
 static int partner_add(struct sk_buff *skb, struct genl_info *info)
 {
-	return change_partners(info, true, add_partners);
+	return change_partners(info, true);
 }
 
 static int partner_del(struct sk_buff *skb, struct genl_info *info)
 {
-	return change_partners(info, false, edge_prefix_del);
+	return change_partners(info, false);
 }
 
 static int flush_groups(struct genl_info *info, u8 groups)
 {
 	struct edge_net *edge = edge_of(info);
 	u32 generation;
+	int changed;
 
 	mutex_lock(&edge->lock);
 	generation = edge->generation;
-	if (edge_prefix_flush(edge_config_partners(edge, info->snd_portid), groups))
+	changed = edge_prefix_flush(edge_config_partners(edge, info->snd_portid), groups);
+	if (changed > 0)
 		edge_config_partners_changed(edge, info->snd_portid);
 	unlock_and_tell(info, generation);
-	return 0;
+	return min(changed, 0);
 }
 
 static int partner_flush(struct sk_buff *skb, struct genl_info *info)
@@ -674,6 +823,16 @@ static int partner_flush(struct sk_buff *skb, struct genl_info *info)
 	return edit_end(info, policy, 0);
 }
 
+static bool put_u64(struct sk_buff *skb, int attr, u64 value)
+{
+	return !nla_put_u64_64bit(skb, attr, value, NF_EDGE_A_PAD);
+}
+
+static u32 idle(const struct edge_prefix *prefix)
+{
+	return ktime_get_boottime_seconds() - prefix->seen;
+}
+
 static bool dump_partner(struct sk_buff *skb, struct netlink_callback *cb,
 			 const struct edge_prefix *prefix)
 {
@@ -684,65 +843,92 @@ static bool dump_partner(struct sk_buff *skb, struct netlink_callback *cb,
 			put_address(skb, prefix->family, &prefix->addr) &&
 			!nla_put_u32(skb, NF_EDGE_A_PREFIX_LEN, prefix->bits) &&
 			!nla_put_u32(skb, NF_EDGE_A_GROUPS, prefix->groups) &&
-			(!prefix->name || !nla_put_string(skb, NF_EDGE_A_NAME, prefix->name)));
+			(!prefix->name || !nla_put_string(skb, NF_EDGE_A_NAME, prefix->name)) &&
+			(!prefix->domain ||
+			 !nla_put_string(skb, NF_EDGE_A_DOMAIN, prefix->domain)) &&
+			put_u64(skb, NF_EDGE_A_PACKETS, prefix->packets) &&
+			!nla_put_u32(skb, NF_EDGE_A_IDLE, idle(prefix)));
 }
 
 /* Where a listing of partners is, and what it is of. */
 struct partner_listing {
 	union nf_inet_addr after;
 	union nf_inet_addr covered;
-	const char *name;
+	u32 after_place;
 	u8 after_family;
 	u8 after_bits;
 	u8 groups;
 	u8 covered_family;
+	u32 idle;
 };
 
 static int partner_dump_start(struct netlink_callback *cb)
 {
 	struct partner_listing *listing = (struct partner_listing *)cb->ctx;
 	const struct nlattr *groups = filter(cb, NF_EDGE_A_GROUPS);
-	const struct nlattr *name = filter(cb, NF_EDGE_A_NAME);
 	const struct nlattr *covered = filter(cb, NF_EDGE_A_ADDRESS);
+	const struct nlattr *idle_for = filter(cb, NF_EDGE_A_IDLE);
 
 	BUILD_BUG_ON(sizeof(*listing) > sizeof(cb->ctx));
 	memset(listing, 0, sizeof(*listing));
 	listing->after_family = NFPROTO_UNSPEC;
 	listing->groups = groups ? nla_get_u32(groups) : NF_EDGE_GROUP_MASK;
-	listing->name = name ? nla_data(name) : NULL;
+	listing->idle = idle_for ? nla_get_u32(idle_for) : 0;
 	if (!covered)
 		return 0;
 	return parse_address(covered, &listing->covered_family, &listing->covered, cb->extack);
 }
 
-static bool is_listed(const struct partner_listing *listing, const struct edge_prefix *prefix)
+/* Whether a name or a domain is the one that is asked for, if any is. "": whichever there is. */
+static bool is_called(const char *what, const struct nlattr *asked)
+{
+	return !asked || (what && (!*(char *)nla_data(asked) ||
+				   !strcmp(what, nla_data(asked))));
+}
+
+static bool is_listed(const struct partner_listing *listing, const struct edge_prefix *prefix,
+		      const struct nlattr *name, const struct nlattr *domain)
 {
 	if (!(prefix->groups & listing->groups))
 		return false;
-	if (listing->name && (!prefix->name || strcmp(prefix->name, listing->name)))
+	if (!is_called(prefix->name, name) || !is_called(prefix->domain, domain))
 		return false;
-	return !listing->covered_family ||
-	       edge_prefix_covers(prefix, listing->covered_family, &listing->covered);
+	return idle(prefix) >= listing->idle;
+}
+
+static bool next_partner(const struct edge_prefixes *table,
+			 const struct partner_listing *listing, struct edge_prefix *prefix)
+{
+	if (!listing->covered_family)
+		return edge_prefix_next(table, prefix);
+	return edge_prefix_next_covering(table, listing->covered_family, &listing->covered, prefix);
 }
 
 static int partner_dump(struct sk_buff *skb, struct netlink_callback *cb)
 {
 	struct partner_listing *listing = (struct partner_listing *)cb->ctx;
 	struct edge_net *edge = dump_lock(skb, cb);
-	const struct edge_prefixes *table = edge_config_policy(edge)->partners;
+	struct edge_prefixes *table = edge_config_policy(edge)->partners;
+	const struct nlattr *name = filter(cb, NF_EDGE_A_NAME);
+	const struct nlattr *domain = filter(cb, NF_EDGE_A_DOMAIN);
 	struct edge_prefix prefix = {
 		.addr = listing->after,
 		.family = listing->after_family,
 		.bits = listing->after_bits,
+		.place = listing->after_place,
+		.more = true,
 	};
 
-	while (edge_prefix_next(table, &prefix)) {
-		if (is_listed(listing, &prefix) &&
+	if (listing->after_family == NFPROTO_UNSPEC)
+		edge_prefix_recall(table);
+	while (next_partner(table, listing, &prefix)) {
+		if (is_listed(listing, &prefix, name, domain) &&
 		    !dump_partner(skb, cb, &prefix))
 			break;
 		listing->after = prefix.addr;
 		listing->after_family = prefix.family;
 		listing->after_bits = prefix.bits;
+		listing->after_place = prefix.place;
 		cond_resched();
 	}
 	mutex_unlock(&edge->lock);
@@ -750,11 +936,6 @@ static int partner_dump(struct sk_buff *skb, struct netlink_callback *cb)
 }
 
 /* Rows and reasons */
-
-static bool put_u64(struct sk_buff *skb, int attr, u64 value)
-{
-	return !nla_put_u64_64bit(skb, attr, value, NF_EDGE_A_PAD);
-}
 
 static bool dump_rule(struct sk_buff *skb, struct netlink_callback *cb, struct edge_net *edge,
 		      u32 id)
@@ -877,16 +1058,25 @@ static int stats_reset(struct sk_buff *skb, struct genl_info *info)
 
 /* Explain: a flow made from words instead of a packet, and the same law. */
 
-static int parse_flow(struct genl_info *info, struct edge_flow *flow)
+struct explained {
+	union nf_inet_addr src;
+	union nf_inet_addr dst;
+	struct edge_flow flow;
+};
+
+static int parse_flow(struct genl_info *info, struct explained *explained)
 {
+	struct edge_flow *flow = &explained->flow;
 	struct nlattr **tb = info->attrs;
 	u8 dst_family;
 	int err;
 
-	memset(flow, 0, sizeof(*flow));
-	err = parse_address(tb[NF_EDGE_A_SOURCE], &flow->family, &flow->src, info->extack);
+	memset(explained, 0, sizeof(*explained));
+	flow->src.addr = &explained->src;
+	flow->dst.addr = &explained->dst;
+	err = parse_address(tb[NF_EDGE_A_SOURCE], &flow->family, &explained->src, info->extack);
 	if (!err)
-		err = parse_address(tb[NF_EDGE_A_DESTINATION], &dst_family, &flow->dst,
+		err = parse_address(tb[NF_EDGE_A_DESTINATION], &dst_family, &explained->dst,
 				    info->extack);
 	if (!err)
 		err = parse_device(tb[NF_EDGE_A_IIF], &flow->in, info->extack);
@@ -903,9 +1093,47 @@ static int parse_flow(struct genl_info *info, struct edge_flow *flow)
 	flow->protocol = nla_get_u32(tb[NF_EDGE_A_PROTOCOL]);
 	flow->kind = flow->protocol == IPPROTO_TCP ? EDGE_KIND_TCP_SYN :
 		     flow->protocol == IPPROTO_UDP ? EDGE_KIND_UDP : EDGE_KIND_OTHER;
-	flow->dport = nla_get_u32(tb[NF_EDGE_A_DPORT]);
-	flow->sport = tb[NF_EDGE_A_SPORT] ? nla_get_u32(tb[NF_EDGE_A_SPORT]) : 0;
+	flow->dst.port = nla_get_u32(tb[NF_EDGE_A_DPORT]);
+	flow->src.port = tb[NF_EDGE_A_SPORT] ? nla_get_u32(tb[NF_EDGE_A_SPORT]) : 0;
 	flow->malformed = edge_addresses_lie(flow);
+	return 0;
+}
+
+/* What is answered, all of one moment. */
+struct explanation {
+	struct edge_ruling ruling;
+	u8 mode;
+	u8 findings[NF_EDGE_ROW_COUNT];
+};
+
+static void judge(const struct edge_net *edge, struct edge_flow *flow,
+		  struct explanation *explanation)
+{
+	const struct edge_policy *policy;
+	int row;
+
+	rcu_read_lock();
+	policy = rcu_dereference(edge->policy);
+	edge_policy_recognise(policy, flow);
+	explanation->mode = policy->mode;
+	explanation->ruling = edge_policy_judge(policy, flow);
+	for (row = 0; row < NF_EDGE_ROW_COUNT; row++)
+		explanation->findings[row] = edge_policy_consider(policy, flow, row);
+	rcu_read_unlock();
+}
+
+static int put_findings(struct sk_buff *msg, const u8 findings[NF_EDGE_ROW_COUNT])
+{
+	int row;
+
+	for (row = 0; row < NF_EDGE_ROW_COUNT; row++) {
+		struct nlattr *entry = nla_nest_start(msg, NF_EDGE_A_ENTRY);
+
+		if (!entry || nla_put_u32(msg, NF_EDGE_A_ROW, row) ||
+		    nla_put_u32(msg, NF_EDGE_A_FINDING, findings[row]))
+			return -EMSGSIZE;
+		nla_nest_end(msg, entry);
+	}
 	return 0;
 }
 
@@ -924,29 +1152,24 @@ static int put_ruling(struct sk_buff *msg, struct edge_ruling ruling, u8 mode)
 
 static int explain(struct sk_buff *skb, struct genl_info *info)
 {
-	struct edge_net *edge = edge_of(info);
-	const struct edge_policy *policy;
-	struct edge_ruling ruling;
-	struct edge_flow flow;
+	struct explanation explanation;
+	struct explained explained;
 	struct sk_buff *msg;
 	void *header;
-	u8 mode;
 	int err;
 
-	err = parse_flow(info, &flow);
+	err = parse_flow(info, &explained);
 	if (err)
 		return err;
 	msg = reply_new(info, NLMSG_DEFAULT_SIZE, &header);
 	if (!msg)
 		return -ENOMEM;
 
-	rcu_read_lock();
-	policy = rcu_dereference(edge->policy);
-	mode = policy->mode;
-	edge_policy_recognise(policy, &flow);
-	ruling = edge_policy_judge(policy, &flow);
-	rcu_read_unlock();
-	return reply_send(msg, header, info, put_ruling(msg, ruling, mode));
+	judge(edge_of(info), &explained.flow, &explanation);
+	err = put_ruling(msg, explanation.ruling, explanation.mode);
+	if (!err && info->attrs[NF_EDGE_A_ALL])
+		err = put_findings(msg, explanation.findings);
+	return reply_send(msg, header, info, err);
 }
 
 /* Transactions */
@@ -964,13 +1187,14 @@ static int begin(struct sk_buff *skb, struct genl_info *info)
 
 static int commit_locked(struct edge_net *edge, struct genl_info *info)
 {
-	const struct nlattr *based_on = info->attrs[NF_EDGE_A_GENERATION];
+	const struct nlattr *confirm = info->attrs[NF_EDGE_A_CONFIRM];
 	int err;
 
-	if (based_on && nla_get_u32(based_on) != edge->generation)
-		return REFUSE(info->extack, based_on, -ESTALE,
-			      "the policy has changed since that generation");
-	err = edge_config_commit(edge, info->snd_portid, info->extack);
+	err = check_generation(edge, info);
+	if (err)
+		return err;
+	err = edge_config_commit(edge, info->snd_portid, confirm ? nla_get_u32(confirm) : 0,
+				 info->extack);
 	if (err == -ENOENT)
 		NL_SET_ERR_MSG(info->extack, "no transaction is open on this socket");
 	return err;
@@ -1000,6 +1224,31 @@ static int abort_transaction(struct sk_buff *skb, struct genl_info *info)
 	if (found)
 		return 0;
 	return REFUSE(info->extack, NULL, -ENOENT, "no transaction is open on this socket");
+}
+
+static int decide(struct genl_info *info, int (*take)(struct edge_net *edge))
+{
+	struct edge_net *edge = edge_of(info);
+	int err;
+
+	mutex_lock(&edge->lock);
+	err = take(edge);
+	if (!err)
+		edge_events_config(edge, info);
+	mutex_unlock(&edge->lock);
+	if (!err)
+		return 0;
+	return REFUSE(info->extack, NULL, err, "no policy waits for its confirmation");
+}
+
+static int confirm(struct sk_buff *skb, struct genl_info *info)
+{
+	return decide(info, edge_config_confirm);
+}
+
+static int revert(struct sk_buff *skb, struct genl_info *info)
+{
+	return decide(info, edge_config_revert);
 }
 
 /* A transaction does not outlive its socket. */
@@ -1044,6 +1293,8 @@ static const struct genl_ops ops[] = {
 	{ CHANGE(BEGIN, begin) },
 	{ CHANGE(COMMIT, commit), POLICY(commit_policy) },
 	{ CHANGE(ABORT, abort_transaction) },
+	{ CHANGE(CONFIRM, confirm) },
+	{ CHANGE(REVERT, revert) },
 };
 
 struct genl_family edge_netlink_family __ro_after_init = {

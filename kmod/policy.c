@@ -4,12 +4,7 @@
 #include <linux/bitops.h>
 #include <linux/in.h>
 
-#define SIP_MTLS	5061
-#define SIP_TLS		443
-#define STUN		3478
-#define XMPP_SERVER	5269
-#define XMPP_GATEWAY	23456
-#define MEDIA_TLS	443	/* the responder's port when "rtp match src" holds */
+#include "judge.h"
 
 #define RTP_FIRST	50000
 #define RTP_LAST	59999
@@ -27,17 +22,17 @@
  * connectivity". Documentation/policy.md quotes them row by row.
  */
 const struct edge_row edge_rows[NF_EDGE_ROW_COUNT] = {
-	ROW(SIP_FEDERATION_OUT)	= { "sip",  TCP(SIP_MTLS),     OUT(ACCESS, FEDERATION), PEERS(ANY) },	/* A table 1 */
-	ROW(SIP_FEDERATION_IN)	= { "sip",  TCP(SIP_MTLS),     IN(FEDERATION, ACCESS),  PEERS(LISTED) },	/* A prose */
-	ROW(SIP_PIC_IN)		= { "sip",  TCP(SIP_MTLS),     IN(PIC, ACCESS),         PEERS(LISTED) },	/* A table 2, B */
-	ROW(SIP_PIC_OUT)	= { "sip",  TCP(SIP_MTLS),     OUT(ACCESS, PIC),        PEERS(LISTED) },	/* A table 2, B */
-	ROW(SIP_CLIENT_IN)	= { "sip",  TCP(SIP_TLS),      IN(CLIENT, ACCESS),      PEERS(ANY) },	/* A table 2, B */
+	ROW(SIP_FEDERATION_OUT)	= { "sip",  TCP(EDGE_PORT_SIP_MTLS),     OUT(ACCESS, FEDERATION), PEERS(ANY) },	/* A table 1 */
+	ROW(SIP_FEDERATION_IN)	= { "sip",  TCP(EDGE_PORT_SIP_MTLS),     IN(FEDERATION, ACCESS),  PEERS(LISTED) },	/* A prose */
+	ROW(SIP_PIC_IN)		= { "sip",  TCP(EDGE_PORT_SIP_MTLS),     IN(PIC, ACCESS),         PEERS(LISTED) },	/* A table 2, B */
+	ROW(SIP_PIC_OUT)	= { "sip",  TCP(EDGE_PORT_SIP_MTLS),     OUT(ACCESS, PIC),        PEERS(LISTED) },	/* A table 2, B */
+	ROW(SIP_CLIENT_IN)	= { "sip",  TCP(EDGE_PORT_SIP_TLS),      IN(CLIENT, ACCESS),      PEERS(ANY) },	/* A table 2, B */
 	ROW(AV_RTP_OUT)		= { "av",   TCP(0),            OUT(AV, MESSENGER),      PEERS(ANY) },	/* A table 2, B */
-	ROW(AV_STUN_OUT)	= { "av",   UDP(STUN),         OUT(AV, MESSENGER),      PEERS(ANY) },	/* A table 2, B */
-	ROW(AV_STUN_IN)		= { "av",   UDP(STUN),         IN(MESSENGER, AV),       PEERS(ANY) },	/* A table 2, B */
-	ROW(XMPP_IN)		= { "xmpp", TCP(XMPP_SERVER),  IN(XMPP, ACCESS),        PEERS(ANY) },	/* A table 3 */
-	ROW(XMPP_OUT)		= { "xmpp", TCP(XMPP_SERVER),  OUT(ACCESS, XMPP),       PEERS(ANY) },	/* A table 3 */
-	ROW(XMPP_GATEWAY_IN)	= { "xmpp", TCP(XMPP_GATEWAY), IN(GATEWAY, INTERNAL),   PEERS(ANY) },	/* A table 3 */
+	ROW(AV_STUN_OUT)	= { "av",   UDP(EDGE_PORT_STUN),         OUT(AV, MESSENGER),      PEERS(ANY) },	/* A table 2, B */
+	ROW(AV_STUN_IN)		= { "av",   UDP(EDGE_PORT_STUN),         IN(MESSENGER, AV),       PEERS(ANY) },	/* A table 2, B */
+	ROW(XMPP_IN)		= { "xmpp", TCP(EDGE_PORT_XMPP_SERVER),  IN(XMPP, ACCESS),        PEERS(ANY) },	/* A table 3 */
+	ROW(XMPP_OUT)		= { "xmpp", TCP(EDGE_PORT_XMPP_SERVER),  OUT(ACCESS, XMPP),       PEERS(ANY) },	/* A table 3 */
+	ROW(XMPP_GATEWAY_IN)	= { "xmpp", TCP(EDGE_PORT_XMPP_GATEWAY), IN(GATEWAY, INTERNAL),   PEERS(ANY) },	/* A table 3 */
 };
 
 #define NAME(id, name) name,
@@ -91,6 +86,17 @@ static void assign_rows(struct edge_interface *interface, u8 roles)
 	}
 }
 
+static u16 rows_of_groups(u32 groups)
+{
+	u16 rows = 0;
+	int row;
+
+	for (row = 0; row < NF_EDGE_ROW_COUNT; row++)
+		if (groups & BIT(edge_rows[row].group))
+			rows |= BIT(row);
+	return rows;
+}
+
 void edge_policy_index(struct edge_policy *policy)
 {
 	u8 configured = 0;
@@ -99,12 +105,13 @@ void edge_policy_index(struct edge_policy *policy)
 	for (i = 0; i < policy->interface_count; i++)
 		configured |= policy->interfaces[i].roles;
 
+	for (i = 0; i < ARRAY_SIZE(policy->listing); i++)
+		policy->listing[i] = rows_of_groups(i);
 	memset(policy->buckets, 0, sizeof(policy->buckets));
 	for (i = 0; i < policy->interface_count; i++) {
 		struct edge_interface *interface = &policy->interfaces[i];
-		__be32 word = interface->family == NFPROTO_IPV4 ? interface->addr.ip :
-			      edge_word6(&interface->addr.in6);
-		u16 *bucket = &policy->buckets[edge_policy_bucket(word)];
+		u16 *bucket = &policy->buckets[edge_policy_bucket(interface->family,
+								  &interface->addr)];
 
 		assign_rows(interface, roles_served(interface, configured));
 		interface->chain = *bucket;
@@ -112,150 +119,112 @@ void edge_policy_index(struct edge_policy *policy)
 	}
 }
 
-/*
- * A packet to a bound Edge address must enter by its device, one from it must
- * leave by it. A device that is not known (yet), or none, is not held against it.
- */
-static bool wrong_device(const struct edge_flow *flow)
+bool edge_policy_other_device(const struct edge_interface *interface, const char *dev)
 {
-	const struct edge_interface *from = flow->reply ? flow->dst_edge : flow->src_edge;
-	const struct edge_interface *to = flow->reply ? flow->src_edge : flow->dst_edge;
-
-	if (to && to->dev[0] && flow->in && strcmp(to->dev, flow->in))
-		return true;
-	return from && from->dev[0] && flow->out && strcmp(from->dev, flow->out);
-}
-
-static bool invalid_state(const struct edge_flow *flow)
-{
-	if (flow->kind == EDGE_KIND_OTHER)
-		return false;
-	if (flow->tracking == EDGE_TRACKING_NONE)
-		return true;
-	/* a new flow may be answered before it is confirmed: by a local "reject with tcp reset" */
-	return flow->kind == EDGE_KIND_TCP && flow->tracking == EDGE_TRACKING_NEW && !flow->reply;
-}
-
-static bool rtp_port(const struct edge_policy *policy, const struct edge_flow *flow)
-{
-	bool dst = edge_ports_test(&policy->ports, flow->dport);
-	bool src = flow->dport == MEDIA_TLS && edge_ports_test(&policy->ports, flow->sport);
-
-	switch (policy->rtp_match) {
-	case NF_EDGE_RTP_MATCH_DST:
-		return dst;
-	case NF_EDGE_RTP_MATCH_SRC:
-		return src;
-	default:
-		return dst || src;
-	}
-}
-
-/* The rows of the flow's protocol and service port. */
-static u16 rows_by_port(const struct edge_policy *policy, const struct edge_flow *flow)
-{
-	u16 rows = 0;
-
-	/* what a redirect or a source quench is about does not make it part of that */
-	if (flow->kind == EDGE_KIND_OTHER)
-		return 0;
-	if (flow->protocol == IPPROTO_UDP)
-		return flow->dport == STUN ? BIT(NF_EDGE_ROW_AV_STUN_OUT) |
-					     BIT(NF_EDGE_ROW_AV_STUN_IN) : 0;
-	if (flow->protocol != IPPROTO_TCP)
-		return 0;
-
-	switch (flow->dport) {
-	case SIP_MTLS:
-		rows = BIT(NF_EDGE_ROW_SIP_FEDERATION_OUT) | BIT(NF_EDGE_ROW_SIP_FEDERATION_IN) |
-		       BIT(NF_EDGE_ROW_SIP_PIC_IN) | BIT(NF_EDGE_ROW_SIP_PIC_OUT);
-		break;
-	case SIP_TLS:
-		rows = BIT(NF_EDGE_ROW_SIP_CLIENT_IN);
-		break;
-	case XMPP_SERVER:
-		rows = BIT(NF_EDGE_ROW_XMPP_IN) | BIT(NF_EDGE_ROW_XMPP_OUT);
-		break;
-	case XMPP_GATEWAY:
-		rows = BIT(NF_EDGE_ROW_XMPP_GATEWAY_IN);
-		break;
-	}
-	if (rtp_port(policy, flow))
-		rows |= BIT(NF_EDGE_ROW_AV_RTP_OUT);
-	return rows;
-}
-
-/* The first of the rows whose group lists the remote end, or NF_EDGE_ROW_COUNT. */
-static u32 row_listing(const struct edge_policy *policy, const struct edge_flow *flow, u16 out,
-		       u16 in)
-{
-	u8 to = out ? edge_prefix_lookup(policy->partners, flow->family, &flow->dst) : 0;
-	u8 from = in ? edge_prefix_lookup(policy->partners, flow->family, &flow->src) : 0;
-	u32 rows;
-
-	for (rows = to | from ? out | in : 0; rows; rows &= rows - 1) {
-		const struct edge_row *row = &edge_rows[__ffs(rows)];
-
-		if ((row->outbound ? to : from) & BIT(row->group))
-			return __ffs(rows);
-	}
-	return NF_EDGE_ROW_COUNT;
-}
-
-static struct edge_ruling drop(enum nf_edge_reason reason)
-{
-	return (struct edge_ruling){ NF_EDGE_VERDICT_DROP, NF_EDGE_ROW_COUNT, reason };
-}
-
-static struct edge_ruling accept(enum nf_edge_row row)
-{
-	return (struct edge_ruling){ NF_EDGE_VERDICT_ACCEPT, row, NF_EDGE_REASON_COUNT };
-}
-
-static struct edge_ruling pass(enum nf_edge_reason reason)
-{
-	return (struct edge_ruling){ NF_EDGE_VERDICT_PASS, NF_EDGE_ROW_COUNT, reason };
-}
-
-/* Steps 4 to 7. Rows are bits, so "the first row" is the lowest bit. */
-static struct edge_ruling judge_rows(const struct edge_policy *policy, const struct edge_flow *flow)
-{
-	u16 rows = rows_by_port(policy, flow);
-	u16 out = flow->src_edge ? rows & flow->src_edge->out_rows : 0;
-	u16 in = flow->dst_edge ? rows & flow->dst_edge->in_rows : 0;
-	u16 enabled = (out | in) & policy->enabled;
-	u16 any = enabled & policy->any;
-	u32 row = NF_EDGE_ROW_COUNT;
-
-	if (!(out | in))
-		return policy->unlisted == NF_EDGE_UNLISTED_PASS ? pass(NF_EDGE_REASON_UNLISTED) :
-								   drop(NF_EDGE_REASON_UNLISTED);
-	if (!enabled)
-		return drop(NF_EDGE_REASON_DISABLED);
-
-	/* who is listed matters where another row might be the first */
-	if (!any || enabled & (enabled - 1))
-		row = row_listing(policy, flow, out & enabled, in & enabled);
-	if (row < NF_EDGE_ROW_COUNT)
-		return accept(row);
-	if (any)
-		return accept(__ffs(any));
-	return drop(NF_EDGE_REASON_NOT_LISTED);
+	return dev && strcmp(interface->dev, dev);
 }
 
 struct edge_ruling edge_policy_judge(const struct edge_policy *policy, const struct edge_flow *flow)
 {
-	if (!flow->src_edge && !flow->dst_edge)
-		return pass(NF_EDGE_REASON_COUNT);
+	if (!flow->src.edge && !flow->dst.edge)
+		return edge_judge_pass(NF_EDGE_REASON_COUNT);
+	return edge_judge(policy, flow);
+}
+
+struct edge_ruling edge_policy_judge_alone(const struct edge_policy *policy,
+					   const struct edge_flow *flow)
+{
+	return edge_judge_alone(policy, flow);
+}
+
+/* Neither what no row can cover, nor an error of which it is not known what it is about. */
+static bool has_port(const struct edge_flow *flow)
+{
+	switch (flow->kind) {
+	case EDGE_KIND_TCP_SYN:
+	case EDGE_KIND_TCP:
+	case EDGE_KIND_UDP:
+		return true;
+	case EDGE_KIND_ICMP_ERROR:
+		return flow->tracking != EDGE_TRACKING_UNASKED;
+	default:
+		return false;
+	}
+}
+
+static bool is_port_of(const struct edge_policy *policy, const struct edge_row *row,
+		       const struct edge_flow *flow)
+{
+	if (row->port)
+		return flow->dst.port == row->port;
+	return edge_judge_rtp(policy, flow->src.port, flow->dst.port);
+}
+
+/* As far as the partners do not matter: NF_EDGE_FINDING_ANY for a row that is left. */
+static enum nf_edge_finding consider_alone(const struct edge_policy *policy,
+					   const struct edge_flow *flow, enum nf_edge_row id)
+{
+	const struct edge_row *row = &edge_rows[id];
+	const struct edge_interface *edge = row->outbound ? flow->src.edge : flow->dst.edge;
+
+	if (!edge)
+		return NF_EDGE_FINDING_DIRECTION;
+	if (!((row->outbound ? edge->out_rows : edge->in_rows) & BIT(id)))
+		return NF_EDGE_FINDING_ROLE;
+	if (!has_port(flow) || flow->protocol != row->protocol)
+		return NF_EDGE_FINDING_PROTOCOL;
+	if (!is_port_of(policy, row, flow))
+		return NF_EDGE_FINDING_PORT;
+	if (!(policy->enabled & BIT(id)))
+		return NF_EDGE_FINDING_DISABLED;
+	return NF_EDGE_FINDING_ANY;
+}
+
+static bool lists(const struct edge_policy *policy, const struct edge_flow *flow,
+		  enum nf_edge_row id)
+{
+	const struct edge_end *remote = edge_rows[id].outbound ? &flow->dst : &flow->src;
+
+	return edge_prefix_walk(policy->partners, flow->family, remote->addr) &
+	       BIT(edge_rows[id].group);
+}
+
+static bool any_row_lists(const struct edge_policy *policy, const struct edge_flow *flow)
+{
+	int row;
+
+	for (row = 0; row < NF_EDGE_ROW_COUNT; row++)
+		if (consider_alone(policy, flow, row) == NF_EDGE_FINDING_ANY &&
+		    lists(policy, flow, row))
+			return true;
+	return false;
+}
+
+/* Steps 1 to 3, which no row has a say in; NF_EDGE_FINDING_COUNT: nothing. */
+static enum nf_edge_finding against_flow(const struct edge_flow *flow)
+{
 	if (flow->malformed)
-		return drop(NF_EDGE_REASON_MALFORMED);
-	if (flow->kind == EDGE_KIND_NEVER)
-		return pass(NF_EDGE_REASON_COUNT);
-	if (wrong_device(flow))
-		return drop(NF_EDGE_REASON_WRONG_DEVICE);
-	if (invalid_state(flow))
-		return drop(NF_EDGE_REASON_INVALID_STATE);
-	if (flow->kind == EDGE_KIND_ICMP_ERROR && flow->tracking == EDGE_TRACKING_UNASKED)
-		return pass(NF_EDGE_REASON_COUNT);
-	return judge_rows(policy, flow);
+		return NF_EDGE_FINDING_MALFORMED;
+	if (edge_judge_wrong_device(flow))
+		return NF_EDGE_FINDING_WRONG_DEVICE;
+	if (edge_judge_invalid_state(flow))
+		return NF_EDGE_FINDING_INVALID_STATE;
+	return NF_EDGE_FINDING_COUNT;
+}
+
+enum nf_edge_finding edge_policy_consider(const struct edge_policy *policy,
+					  const struct edge_flow *flow, enum nf_edge_row row)
+{
+	enum nf_edge_finding finding = consider_alone(policy, flow, row);
+	const enum nf_edge_finding against = against_flow(flow);
+
+	if (finding != NF_EDGE_FINDING_ANY)
+		return finding;
+	if (lists(policy, flow, row))
+		finding = NF_EDGE_FINDING_LISTED;
+	else if (!(policy->any & BIT(row)))
+		return NF_EDGE_FINDING_NOT_LISTED;
+	else if (any_row_lists(policy, flow))
+		finding = NF_EDGE_FINDING_OUTRANKED;
+	return against != NF_EDGE_FINDING_COUNT ? against : finding;
 }

@@ -16,9 +16,15 @@
 #include "ports.h"
 #include "prefix.h"
 
-#define EDGE_INTERFACES_MAX	4096U
-#define EDGE_PARTNERS_MAX	(4U << 20)
-#define EDGE_INTERFACE_BUCKETS	512
+/* Service ports, see edge_rows. */
+#define EDGE_PORT_SIP_MTLS	5061
+#define EDGE_PORT_SIP_TLS	443
+#define EDGE_PORT_STUN		3478
+#define EDGE_PORT_XMPP_SERVER	5269
+#define EDGE_PORT_XMPP_GATEWAY	23456
+#define EDGE_PORT_MEDIA_TLS	443	/* the responder's when "rtp match src" holds */
+
+#define EDGE_INTERFACE_BUCKETS	4096
 
 /**
  * struct edge_row - one row of the documents' tables
@@ -80,6 +86,7 @@ struct edge_interface {
  * @rtp_match: enum nf_edge_rtp_match
  * @enabled: mask of enabled rows
  * @any: mask of rows whose peers are "any"
+ * @listing: for each mask of groups the mask of their rows
  * @ports: the RTP port map
  * @buckets: index + 1 of the first Edge address of a hash bucket, or 0
  * @interface_count: entries in @interfaces
@@ -95,6 +102,7 @@ struct edge_policy {
 	u8 rtp_match;
 	u16 enabled;
 	u16 any;
+	u16 listing[1 << NF_EDGE_GROUP_COUNT];
 	struct edge_ports ports;
 	u16 buckets[EDGE_INTERFACE_BUCKETS];
 	u32 interface_count;
@@ -104,33 +112,29 @@ struct edge_policy {
 /* Sets every default of the documents; no interfaces, partners untouched. */
 void edge_policy_init(struct edge_policy *policy);
 
-/* Derives rows and hash chains of the interfaces. Call after changing them. */
+/* Derives the rows of interfaces and groups, and hash chains. Call after changing interfaces. */
 void edge_policy_index(struct edge_policy *policy);
 
 /* Where an Edge address is looked for. */
-static inline u32 edge_policy_bucket(__be32 word)
+static __always_inline u32 edge_policy_bucket(u8 family, const union nf_inet_addr *addr)
 {
-	return hash_32((__force u32)word, ilog2(EDGE_INTERFACE_BUCKETS));
+	u32 word = (__force u32)(family == NFPROTO_IPV4 ? addr->ip : edge_word6(&addr->in6));
+
+	return hash_32(word, ilog2(EDGE_INTERFACE_BUCKETS));
 }
 
-/**
- * edge_policy_may_know - whether it is worth asking for an Edge address
- * @policy: the policy
- * @word: the address, if IPv4, or edge_word6() of it
- *
- * Return: false for most of the addresses that are none.
- */
-static inline bool edge_policy_may_know(const struct edge_policy *policy, __be32 word)
+/* False for most of the addresses that are no Edge address: whether it is worth asking. */
+static __always_inline bool edge_policy_may_know(const struct edge_policy *policy, u8 family,
+						 const union nf_inet_addr *addr)
 {
-	return policy->buckets[edge_policy_bucket(word)];
+	return policy->buckets[edge_policy_bucket(family, addr)];
 }
 
 /* The Edge address at @addr (network order), or NULL. */
-static inline const struct edge_interface *
+static __always_inline const struct edge_interface *
 edge_policy_interface(const struct edge_policy *policy, u8 family, const union nf_inet_addr *addr)
 {
-	__be32 word = family == NFPROTO_IPV4 ? addr->ip : edge_word6(&addr->in6);
-	u16 next = policy->buckets[edge_policy_bucket(word)];
+	u16 next = policy->buckets[edge_policy_bucket(family, addr)];
 
 	while (next) {
 		const struct edge_interface *interface = &policy->interfaces[next - 1];
@@ -143,18 +147,22 @@ edge_policy_interface(const struct edge_policy *policy, u8 family, const union n
 	return NULL;
 }
 
+/* Whether a device is known, and not the one that the address is bound to. */
+bool edge_policy_other_device(const struct edge_interface *interface, const char *dev);
+
 /**
  * edge_policy_recognise - whether a flow is ours
  * @policy: the policy
- * @flow: family, src and dst are read; src_edge and dst_edge are set
+ * @flow: family and both addresses are read; the Edge addresses at its ends are set
  *
  * Return: true when an Edge address is one end of the flow.
  */
-static inline bool edge_policy_recognise(const struct edge_policy *policy, struct edge_flow *flow)
+static __always_inline bool edge_policy_recognise(const struct edge_policy *policy,
+						  struct edge_flow *flow)
 {
-	flow->src_edge = edge_policy_interface(policy, flow->family, &flow->src);
-	flow->dst_edge = edge_policy_interface(policy, flow->family, &flow->dst);
-	return flow->src_edge || flow->dst_edge;
+	flow->src.edge = edge_policy_interface(policy, flow->family, flow->src.addr);
+	flow->dst.edge = edge_policy_interface(policy, flow->family, flow->dst.addr);
+	return flow->src.edge || flow->dst.edge;
 }
 
 /**
@@ -172,5 +180,25 @@ static inline bool edge_policy_recognise(const struct edge_policy *policy, struc
  */
 struct edge_ruling edge_policy_judge(const struct edge_policy *policy,
 				     const struct edge_flow *flow);
+
+/**
+ * edge_policy_consider - what one row makes of a flow
+ * @policy: the policy
+ * @flow: a recognised flow
+ * @row: the row
+ *
+ * What speaks against the row comes first: direction, role, protocol, port, its switch, its peers;
+ * then what speaks against the flow. The ruling of edge_policy_judge() is an accept exactly when a
+ * row admits, which is to say LISTED or ANY, and then it is by the first that does.
+ *
+ * Context: RCU read side (the partner table), any context.
+ * Return: the finding.
+ */
+enum nf_edge_finding edge_policy_consider(const struct edge_policy *policy,
+					  const struct edge_flow *flow, enum nf_edge_row row);
+
+/* edge_judge_alone(), see there. */
+struct edge_ruling edge_policy_judge_alone(const struct edge_policy *policy,
+					   const struct edge_flow *flow);
 
 #endif /* _EDGE_POLICY_H */

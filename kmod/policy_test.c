@@ -6,6 +6,7 @@
 #include <kunit/test.h>
 #include <linux/in.h>
 #include <linux/mm.h>
+#include <linux/prandom.h>
 #include <linux/rcupdate.h>
 
 #include "policy.h"
@@ -73,6 +74,16 @@ static union nf_inet_addr address_of(enum who who, u8 family)
 	return addr;
 }
 
+/* Where a flow finds it. */
+static const union nf_inet_addr *lasting_address_of(enum who who, u8 family)
+{
+	static union nf_inet_addr addresses[2][OTHER_STRANGER + 1];
+	union nf_inet_addr *addr = &addresses[family == NFPROTO_IPV4][who];
+
+	*addr = address_of(who, family);
+	return addr;
+}
+
 static void free_partners(void *partners)
 {
 	edge_prefix_table_free(partners);
@@ -130,19 +141,27 @@ static void add_edge(struct edge_policy *policy, enum who who, u8 family)
 	strscpy(interface->dev, edges[who].dev, sizeof(interface->dev));
 }
 
-/* The defaults, every partner, and these Edge addresses (a mask of BIT(who)) in both families. */
-static struct edge_policy *policy_of(struct kunit *test, u32 edge_mask)
+/* The defaults, no partner, and these Edge addresses (a mask of BIT(who)) in both families. */
+static struct edge_policy *policy_without_partners(struct kunit *test, u32 edge_mask)
 {
 	struct edge_policy *policy = policy_with_room(test, 2 * EDGE_LAST);
 	enum who who;
 	u8 family;
 
-	add_everybodys_prefix(test, policy);
 	for (family = NFPROTO_IPV4; family; family = next_family(family))
 		for (who = ACCESS; who <= EDGE_LAST; who++)
 			if (edge_mask & BIT(who))
 				add_edge(policy, who, family);
 	edge_policy_index(policy);
+	return policy;
+}
+
+/* The same, and every partner. */
+static struct edge_policy *policy_of(struct kunit *test, u32 edge_mask)
+{
+	struct edge_policy *policy = policy_without_partners(test, edge_mask);
+
+	add_everybodys_prefix(test, policy);
 	return policy;
 }
 
@@ -153,24 +172,27 @@ static struct edge_policy *policy_of(struct kunit *test, u32 edge_mask)
 static struct edge_flow flow_of(enum who from, enum who to, u8 family, u8 protocol, u16 dport)
 {
 	return (struct edge_flow){
-		.src = address_of(from, family),
-		.dst = address_of(to, family),
+		.src.addr = lasting_address_of(from, family),
+		.dst.addr = lasting_address_of(to, family),
 		.family = family,
 		.protocol = protocol,
 		.kind = protocol == IPPROTO_TCP ? EDGE_KIND_TCP_SYN :
 			protocol == IPPROTO_UDP ? EDGE_KIND_UDP : EDGE_KIND_OTHER,
-		.sport = 1024,
-		.dport = dport,
+		.src.port = 1024,
+		.dst.port = dport,
 	};
 }
 
+/* As a packet is judged: where partners are remembered. */
 static struct edge_ruling judge(const struct edge_policy *policy, struct edge_flow *flow)
 {
 	struct edge_ruling ruling;
 
 	rcu_read_lock();
+	local_bh_disable();
 	edge_policy_recognise(policy, flow);
 	ruling = edge_policy_judge(policy, flow);
+	local_bh_enable();
 	rcu_read_unlock();
 	return ruling;
 }
@@ -383,7 +405,8 @@ static void policy_row_is_for_its_role_only(struct kunit *test)
 		for (edge = ACCESS; edge <= INTERNAL; edge++) {
 			struct edge_flow flow = flow_from(doc, remote_of(doc), family, doc->first);
 
-			*(is_outbound(doc) ? &flow.src : &flow.dst) = address_of(edge, family);
+			*(is_outbound(doc) ? &flow.src.addr : &flow.dst.addr) =
+				lasting_address_of(edge, family);
 			KUNIT_EXPECT_EQ_MSG(test, judge(policy, &flow).row == index_of(doc),
 					    edge == edge_of(doc), "%s Edge %d",
 					    family_name(family), edge);
@@ -500,6 +523,8 @@ struct judgement {
 	bool malformed;
 	const char *in, *out;
 	struct edge_ruling want;
+	enum nf_edge_row row;	/* where one row is asked: what it says */
+	enum nf_edge_finding finding;
 };
 
 #define ROW(row) BIT(NF_EDGE_ROW_##row)
@@ -511,11 +536,38 @@ struct judgement {
 #define RTP_MATCH(which) .match = NF_EDGE_RTP_MATCH_##which
 #define UNLISTED_PASS .unlisted = NF_EDGE_UNLISTED_PASS
 
-static void expect_judgement(struct kunit *test)
+/*
+ * What the rows say of a flow explains the ruling: an accept is by the first that admits, and a
+ * drop for want of a row that admits has rows that say so.
+ */
+static void expect_explained(struct kunit *test, const struct edge_policy *policy,
+			     const struct edge_flow *flow, struct edge_ruling ruling)
 {
-	const struct judgement *c = test->param_value;
+	enum nf_edge_row first = NF_EDGE_ROW_COUNT, row;
+	u16 said = 0;
+
+	for (row = 0; row < NF_EDGE_ROW_COUNT; row++) {
+		const enum nf_edge_finding finding = edge_policy_consider(policy, flow, row);
+
+		KUNIT_ASSERT_LT(test, finding, NF_EDGE_FINDING_COUNT);
+		said |= BIT(finding);
+		if (first == NF_EDGE_ROW_COUNT &&
+		    (finding == NF_EDGE_FINDING_LISTED || finding == NF_EDGE_FINDING_ANY))
+			first = row;
+	}
+	KUNIT_ASSERT_EQ_MSG(test, first, ruling.row, "%s", words_of(ruling).text);
+	if (ruling.reason == NF_EDGE_REASON_NOT_LISTED)
+		KUNIT_ASSERT_TRUE(test, said & BIT(NF_EDGE_FINDING_NOT_LISTED));
+	if (ruling.reason == NF_EDGE_REASON_DISABLED)
+		KUNIT_ASSERT_TRUE(test, said & BIT(NF_EDGE_FINDING_DISABLED));
+	if (ruling.reason == NF_EDGE_REASON_UNLISTED)
+		KUNIT_ASSERT_FALSE(test, said & (BIT(NF_EDGE_FINDING_NOT_LISTED) |
+						 BIT(NF_EDGE_FINDING_DISABLED)));
+}
+
+static struct edge_policy *policy_of_case(struct kunit *test, const struct judgement *c)
+{
 	struct edge_policy *policy = policy_of(test, c->edges ? c->edges : THREE_EDGES);
-	u8 family;
 
 	policy->enabled &= ~c->disabled;
 	policy->any = (policy->any | c->any) & ~c->listed;
@@ -525,19 +577,39 @@ static void expect_judgement(struct kunit *test)
 		memset(&policy->ports, 0, sizeof(policy->ports));
 		edge_ports_set(&policy->ports, c->ports[0], c->ports[1]);
 	}
-	for (family = NFPROTO_IPV4; family; family = next_family(family)) {
-		struct edge_flow flow = flow_of(c->from, c->to, family, c->protocol, c->dport);
+	return policy;
+}
 
-		if (c->sport)
-			flow.sport = c->sport;
-		if (c->kind_given)
-			flow.kind = c->kind;
-		flow.tracking = c->tracking;
-		flow.reply = c->reply;
-		flow.malformed = c->malformed;
-		flow.in = c->in;
-		flow.out = c->out;
-		EXPECT_RULING(test, judge(policy, &flow), c->want, "%s", family_name(family));
+static struct edge_flow flow_of_case(const struct judgement *c, u8 family)
+{
+	struct edge_flow flow = flow_of(c->from, c->to, family, c->protocol, c->dport);
+
+	if (c->sport)
+		flow.src.port = c->sport;
+	if (c->kind_given)
+		flow.kind = c->kind;
+	flow.tracking = c->tracking;
+	flow.reply = c->reply;
+	flow.malformed = c->malformed;
+	flow.in = c->in;
+	flow.out = c->out;
+	return flow;
+}
+
+static void expect_judgement(struct kunit *test)
+{
+	const struct judgement *c = test->param_value;
+	struct edge_policy *policy = policy_of_case(test, c);
+	u8 family;
+
+	for (family = NFPROTO_IPV4; family; family = next_family(family)) {
+		struct edge_flow flow = flow_of_case(c, family);
+		const struct edge_ruling got = judge(policy, &flow);
+
+		EXPECT_RULING(test, got, c->want, "%s", family_name(family));
+		rcu_read_lock();
+		expect_explained(test, policy, &flow, got);
+		rcu_read_unlock();
 	}
 }
 
@@ -882,6 +954,78 @@ static const struct judgement state_cases[] = {
 
 KUNIT_ARRAY_PARAM_DESC(state, state_cases, name);
 
+/* What a row says of a flow, whatever the ruling. */
+
+#define SAYS(id, what) .row = NF_EDGE_ROW_##id, .finding = NF_EDGE_FINDING_##what
+
+static const struct judgement finding_cases[] = {
+	{ "a partner is listed", FLOW(TCP(PIC, ACCESS, 5061)), SAYS(SIP_PIC_IN, LISTED) },
+	{ "one of another group is not", FLOW(TCP(PIC, ACCESS, 5061)),
+	  SAYS(SIP_FEDERATION_IN, NOT_LISTED) },
+	{ "a stranger is not", FLOW(TCP(STRANGER, ACCESS, 5061)), SAYS(SIP_PIC_IN, NOT_LISTED) },
+	{ "a row that is disabled", FLOW(TCP(PIC, ACCESS, 5061)), .disabled = ROW(SIP_PIC_IN),
+	  SAYS(SIP_PIC_IN, DISABLED) },
+	{ "it lists nobody any more", FLOW(TCP(PIC, ACCESS, 5061)), .disabled = ROW(SIP_PIC_IN),
+	  .any = ROW(SIP_FEDERATION_IN), SAYS(SIP_FEDERATION_IN, ANY) },
+	{ "anybody", FLOW(TCP(ACCESS, STRANGER, 5061)), SAYS(SIP_FEDERATION_OUT, ANY) },
+	{ "anybody, while no other row lists him", FLOW(TCP(ACCESS, PIC, 5061)),
+	  SAYS(SIP_FEDERATION_OUT, OUTRANKED) },
+	{ "of two that list him both do", FLOW(TCP(ACCESS, FEDERATION_PIC, 5061)),
+	  SAYS(SIP_PIC_OUT, LISTED) },
+	{ "a row listed for another port outranks none", FLOW(TCP(ACCESS, XMPP, 5061)),
+	  SAYS(SIP_FEDERATION_OUT, ANY) },
+	{ "another port", FLOW(TCP(PIC, ACCESS, 443)), SAYS(SIP_PIC_IN, PORT) },
+	{ "no RTP port", FLOW(TCP(AV, STRANGER, 443)), SAYS(AV_RTP_OUT, PORT) },
+	{ "the RTP port at the other end", FLOW(TCP(AV, STRANGER, 443)), .sport = 50000,
+	  RTP_MATCH(EITHER), SAYS(AV_RTP_OUT, ANY) },
+	{ "another protocol", FLOW(UDP(PIC, ACCESS, 5061)), SAYS(SIP_PIC_IN, PROTOCOL) },
+	{ "a redirect about the flow", FLOW(TCP(PIC, ACCESS, 5061)), KIND(OTHER),
+	  SAYS(SIP_PIC_IN, PROTOCOL) },
+	{ "an ICMP error about the flow", FLOW(TCP(PIC, ACCESS, 5061)), KIND(ICMP_ERROR),
+	  TRACKED(KNOWN), SAYS(SIP_PIC_IN, LISTED) },
+	{ "one before tracking was asked", FLOW(TCP(PIC, ACCESS, 5061)), KIND(ICMP_ERROR),
+	  SAYS(SIP_PIC_IN, PROTOCOL) },
+	{ "another role", FLOW(TCP(PIC, AV, 5061)), SAYS(SIP_PIC_IN, ROLE) },
+	{ "another role of the opener", FLOW(TCP(AV, PIC, 5061)), SAYS(SIP_PIC_OUT, ROLE) },
+	{ "the other direction", FLOW(TCP(PIC, ACCESS, 5061)), SAYS(SIP_PIC_OUT, DIRECTION) },
+	{ "neither end an Edge address", FLOW(TCP(PIC, STRANGER, 5061)),
+	  SAYS(SIP_PIC_IN, DIRECTION) },
+	{ "from pool member to pool member, out", .edges = EVERY_EDGE,
+	  FLOW(TCP(ACCESS, ALL_ROLES, 5061)), SAYS(SIP_FEDERATION_OUT, ANY) },
+	{ "and in", .edges = EVERY_EDGE, FLOW(TCP(ACCESS, ALL_ROLES, 5061)),
+	  SAYS(SIP_FEDERATION_IN, NOT_LISTED) },
+	{ "malformed", FLOW(TCP(PIC, ACCESS, 5061)), .malformed = true,
+	  SAYS(SIP_PIC_IN, MALFORMED) },
+	{ "malformed, from somebody who is not listed", FLOW(TCP(STRANGER, ACCESS, 5061)),
+	  .malformed = true, SAYS(SIP_PIC_IN, NOT_LISTED) },
+	{ "by the wrong device", .edges = EVERY_EDGE, FLOW(TCP(PIC, ACCESS_EXT, 5061)),
+	  .in = "int0", SAYS(SIP_PIC_IN, WRONG_DEVICE) },
+	{ "not tracked", FLOW(TCP(PIC, ACCESS, 5061)), TRACKED(NONE),
+	  SAYS(SIP_PIC_IN, INVALID_STATE) },
+	{ "in mid-stream", FLOW(TCP(PIC, ACCESS, 5061)), KIND(TCP), TRACKED(NEW),
+	  SAYS(SIP_PIC_IN, INVALID_STATE) },
+};
+
+KUNIT_ARRAY_PARAM_DESC(finding, finding_cases, name);
+
+static void policy_row_says_why(struct kunit *test)
+{
+	const struct judgement *c = test->param_value;
+	struct edge_policy *policy = policy_of_case(test, c);
+	u8 family;
+
+	for (family = NFPROTO_IPV4; family; family = next_family(family)) {
+		struct edge_flow flow = flow_of_case(c, family);
+
+		rcu_read_lock();
+		edge_policy_recognise(policy, &flow);
+		KUNIT_EXPECT_EQ_MSG(test, edge_policy_consider(policy, &flow, c->row), c->finding,
+				    "%s", family_name(family));
+		expect_explained(test, policy, &flow, edge_policy_judge(policy, &flow));
+		rcu_read_unlock();
+	}
+}
+
 /* Section 3: "The first step that decides names the reason", for every combination of faults. */
 
 enum fault { FAULT_MALFORMED = 1, FAULT_DEVICE = 2, FAULT_STATE = 4, FAULT_ALL = 7 };
@@ -971,6 +1115,39 @@ static void policy_edge_address_may_be_a_partner(struct kunit *test)
 	}
 }
 
+static void expect_admitted(struct kunit *test, const struct edge_policy *policy, u8 family,
+			    bool admitted)
+{
+	struct edge_flow in = flow_of(STRANGER, ACCESS, family, IPPROTO_TCP, 5061);
+	struct edge_flow out = flow_of(ACCESS, STRANGER, family, IPPROTO_TCP, 5061);
+	u8 verdict = admitted ? NF_EDGE_VERDICT_ACCEPT : NF_EDGE_VERDICT_DROP;
+
+	KUNIT_EXPECT_EQ(test, judge(policy, &in).verdict, verdict);
+	KUNIT_EXPECT_EQ(test, judge(policy, &out).verdict, verdict);
+	KUNIT_EXPECT_EQ(test, judge(policy, &in).verdict, verdict);	/* remembered */
+	KUNIT_EXPECT_EQ(test, judge(policy, &out).verdict, verdict);
+}
+
+static void policy_partners_come_and_go(struct kunit *test)
+{
+	struct edge_policy *policy = policy_of(test, THREE_EDGES);
+	struct edge_prefix prefix = {};
+	u8 family;
+	u32 bad;
+
+	policy->any = 0;
+	for (family = NFPROTO_IPV4; family; family = next_family(family)) {
+		prefix.addr = address_of(STRANGER, family);
+		prefix.family = family;
+		prefix.bits = family == NFPROTO_IPV4 ? 32 : 128;
+		expect_admitted(test, policy, family, false);
+		add_partner(test, policy, STRANGER, family, 0, BIT(NF_EDGE_GROUP_FEDERATION));
+		expect_admitted(test, policy, family, true);
+		edge_prefix_del(policy->partners, &prefix, 1, false, &bad);
+		expect_admitted(test, policy, family, false);
+	}
+}
+
 static void policy_recognises_either_end(struct kunit *test)
 {
 	struct edge_policy *policy = policy_of(test, THREE_EDGES);
@@ -991,26 +1168,145 @@ static void policy_recognises_either_end(struct kunit *test)
 
 		flow = flow_of(ACCESS, STRANGER, family, IPPROTO_TCP, 1);
 		KUNIT_EXPECT_TRUE(test, edge_policy_recognise(policy, &flow));
-		KUNIT_EXPECT_PTR_EQ(test, flow.src_edge, at_access);
-		KUNIT_EXPECT_NULL(test, flow.dst_edge);
+		KUNIT_EXPECT_PTR_EQ(test, flow.src.edge, at_access);
+		KUNIT_EXPECT_NULL(test, flow.dst.edge);
 
 		flow = flow_of(STRANGER, AV, family, IPPROTO_TCP, 1);
 		KUNIT_EXPECT_TRUE(test, edge_policy_recognise(policy, &flow));
-		KUNIT_EXPECT_NULL(test, flow.src_edge);
-		KUNIT_EXPECT_PTR_EQ(test, flow.dst_edge, at_av);
+		KUNIT_EXPECT_NULL(test, flow.src.edge);
+		KUNIT_EXPECT_PTR_EQ(test, flow.dst.edge, at_av);
 
 		flow = flow_of(ACCESS, AV, family, IPPROTO_TCP, 1);
 		KUNIT_EXPECT_TRUE(test, edge_policy_recognise(policy, &flow));
-		KUNIT_EXPECT_PTR_EQ(test, flow.src_edge, at_access);
-		KUNIT_EXPECT_PTR_EQ(test, flow.dst_edge, at_av);
+		KUNIT_EXPECT_PTR_EQ(test, flow.src.edge, at_access);
+		KUNIT_EXPECT_PTR_EQ(test, flow.dst.edge, at_av);
 
 		/* what was recognised before is forgotten */
-		flow.src = address_of(STRANGER, family);
-		flow.dst = address_of(OTHER_STRANGER, family);
+		flow.src.addr = lasting_address_of(STRANGER, family);
+		flow.dst.addr = lasting_address_of(OTHER_STRANGER, family);
 		KUNIT_EXPECT_FALSE(test, edge_policy_recognise(policy, &flow));
-		KUNIT_EXPECT_NULL(test, flow.src_edge);
-		KUNIT_EXPECT_NULL(test, flow.dst_edge);
+		KUNIT_EXPECT_NULL(test, flow.src.edge);
+		KUNIT_EXPECT_NULL(test, flow.dst.edge);
 	}
+}
+
+/* The packet is dropped alone where no flow that it may belong to would be let through. */
+static void expect_alone(struct kunit *test, const struct edge_policy *policy,
+			 const struct edge_flow *flow)
+{
+	bool either = flow->kind == EDGE_KIND_TCP || flow->kind == EDGE_KIND_UDP;
+	const struct edge_ruling alone = edge_policy_judge_alone(policy, flow);
+	const struct edge_ruling there = edge_policy_judge(policy, flow);
+	struct edge_flow back = *flow;
+	bool drop;
+
+	swap(back.src, back.dst);
+	back.reply = !flow->reply;
+	drop = there.verdict == NF_EDGE_VERDICT_DROP &&
+	       !(either && edge_policy_judge(policy, &back).verdict != NF_EDGE_VERDICT_DROP);
+	KUNIT_ASSERT_EQ_MSG(test, alone.verdict == NF_EDGE_VERDICT_DROP, drop,
+			    "%s, kind %u, protocol %u, ports %u to %u", family_name(flow->family),
+			    flow->kind, flow->protocol, flow->src.port, flow->dst.port);
+	if (drop)
+		KUNIT_ASSERT_EQ(test, alone.reason, there.reason);
+}
+
+static u32 draw(struct rnd_state *random, u32 limit)
+{
+	return prandom_u32_state(random) % limit;
+}
+
+static struct edge_flow any_flow(struct rnd_state *random)
+{
+	static const u16 ports[] = { 25, 443, 1024, 3478, 5061, 5269, 23456, 50000 };
+	static const u8 protocols[] = { IPPROTO_TCP, IPPROTO_UDP, IPPROTO_ESP };
+	static const u8 families[] = { NFPROTO_IPV4, NFPROTO_IPV6 };
+	static const char * const devices[] = { NULL, "ext0", "ext1" };
+	const enum who from = 1 + draw(random, OTHER_STRANGER);
+	const enum who to = 1 + draw(random, OTHER_STRANGER);
+	struct edge_flow flow = flow_of(from, to, families[draw(random, ARRAY_SIZE(families))],
+					protocols[draw(random, ARRAY_SIZE(protocols))],
+					ports[draw(random, ARRAY_SIZE(ports))]);
+
+	flow.src.port = ports[draw(random, ARRAY_SIZE(ports))];
+	flow.kind = draw(random, EDGE_KIND_ICMP_ERROR + 1);
+	flow.reply = draw(random, 2);
+	flow.malformed = draw(random, 8) == 0;
+	flow.in = devices[draw(random, ARRAY_SIZE(devices))];
+	flow.out = devices[draw(random, ARRAY_SIZE(devices))];
+	return flow;
+}
+
+static void policy_without_partners_admits_none(struct kunit *test)
+{
+	struct edge_policy *policy = policy_without_partners(test, THREE_EDGES);
+	u8 family;
+
+	policy->any = 0;
+	for (family = NFPROTO_IPV4; family; family = next_family(family)) {
+		struct edge_flow in = flow_of(STRANGER, ACCESS, family, IPPROTO_TCP, 5061);
+		struct edge_flow out = flow_of(ACCESS, STRANGER, family, IPPROTO_TCP, 5061);
+
+		EXPECT_RULING(test, judge(policy, &in), DROP(NOT_LISTED), "%s",
+			      family_name(family));
+		EXPECT_RULING(test, judge(policy, &out), DROP(NOT_LISTED), "%s",
+			      family_name(family));
+		in.kind = EDGE_KIND_TCP;
+		out.kind = EDGE_KIND_TCP;
+		rcu_read_lock();
+		expect_alone(test, policy, &in);
+		expect_alone(test, policy, &out);
+		swap(in.src.port, in.dst.port);
+		swap(out.src.port, out.dst.port);
+		expect_alone(test, policy, &in);
+		expect_alone(test, policy, &out);
+		rcu_read_unlock();
+	}
+}
+
+static void any_settings(struct rnd_state *random, struct edge_policy *policy)
+{
+	policy->unlisted = draw(random, NF_EDGE_UNLISTED_COUNT);
+	policy->rtp_match = draw(random, NF_EDGE_RTP_MATCH_COUNT);
+	policy->any = draw(random, BIT(NF_EDGE_ROW_COUNT));
+	policy->enabled = draw(random, BIT(NF_EDGE_ROW_COUNT));
+}
+
+static void policy_drops_alone_what_no_flow_admits(struct kunit *test)
+{
+	struct edge_policy *policy = policy_of(test, EVERY_EDGE);
+	struct rnd_state random;
+	u32 i;
+
+	prandom_seed_state(&random, 1);
+	rcu_read_lock();
+	for (i = 0; i < 200000; i++) {
+		struct edge_flow flow = any_flow(&random);
+
+		any_settings(&random, policy);
+		if (edge_policy_recognise(policy, &flow))
+			expect_alone(test, policy, &flow);
+	}
+	rcu_read_unlock();
+}
+
+static void policy_rows_explain_every_ruling(struct kunit *test)
+{
+	struct edge_policy *policy = policy_of(test, EVERY_EDGE);
+	struct rnd_state random;
+	u32 i;
+
+	prandom_seed_state(&random, 2);
+	rcu_read_lock();
+	for (i = 0; i < 200000; i++) {
+		struct edge_flow flow = any_flow(&random);
+
+		any_settings(&random, policy);
+		flow.tracking = draw(&random, EDGE_TRACKING_KNOWN + 1);
+		edge_policy_recognise(policy, &flow);
+		expect_explained(test, policy, &flow, edge_policy_judge(policy, &flow));
+	}
+	rcu_read_unlock();
 }
 
 /*
@@ -1059,23 +1355,23 @@ static void policy_interface_tells_alike_addresses_apart(struct kunit *test)
 /* As many as there may be: eight to a bucket on average, and each is found. */
 static void policy_interface_finds_each_of_4096(struct kunit *test)
 {
-	struct edge_policy *policy = policy_with_room(test, EDGE_INTERFACES_MAX);
+	struct edge_policy *policy = policy_with_room(test, NF_EDGE_INTERFACES_MAX);
 	u32 i;
 
-	KUNIT_EXPECT_EQ(test, EDGE_INTERFACES_MAX, 4096);
-	for (i = 0; i < EDGE_INTERFACES_MAX; i++) {
+	KUNIT_EXPECT_EQ(test, NF_EDGE_INTERFACES_MAX, 4096);
+	for (i = 0; i < NF_EDGE_INTERFACES_MAX; i++) {
 		struct edge_interface *interface = &policy->interfaces[i];
 
-		interface->family = i < EDGE_INTERFACES_MAX / 2 ? NFPROTO_IPV4 : NFPROTO_IPV6;
+		interface->family = i < NF_EDGE_INTERFACES_MAX / 2 ? NFPROTO_IPV4 : NFPROTO_IPV6;
 		interface->addr.ip6[0] = htonl(0xcb000000 + 2 * i);
 		if (interface->family == NFPROTO_IPV6)
 			interface->addr.ip6[3] = htonl(i);
 		interface->roles = BIT(i % NF_EDGE_ROLE_COUNT);
 	}
-	policy->interface_count = EDGE_INTERFACES_MAX;
+	policy->interface_count = NF_EDGE_INTERFACES_MAX;
 	edge_policy_index(policy);
 
-	for (i = 0; i < EDGE_INTERFACES_MAX; i++) {
+	for (i = 0; i < NF_EDGE_INTERFACES_MAX; i++) {
 		const struct edge_interface *interface = &policy->interfaces[i];
 		union nf_inet_addr next = interface->addr;
 		u8 other = interface->family == NFPROTO_IPV4 ? NFPROTO_IPV6 : NFPROTO_IPV4;
@@ -1122,7 +1418,12 @@ static struct kunit_case policy_test_cases[] = {
 	KUNIT_CASE(policy_first_step_names_the_reason),
 	KUNIT_CASE(policy_av_address_of_one_family_counts_for_both),
 	KUNIT_CASE(policy_edge_address_may_be_a_partner),
+	KUNIT_CASE(policy_partners_come_and_go),
+	KUNIT_CASE(policy_without_partners_admits_none),
 	KUNIT_CASE(policy_recognises_either_end),
+	KUNIT_CASE_PARAM(policy_row_says_why, finding_gen_params),
+	KUNIT_CASE(policy_drops_alone_what_no_flow_admits),
+	KUNIT_CASE(policy_rows_explain_every_ruling),
 	KUNIT_CASE(policy_interface_tells_alike_addresses_apart),
 	KUNIT_CASE(policy_interface_finds_each_of_4096),
 	{}

@@ -5,41 +5,92 @@
  * One tree per family. Readers run under RCU and never wait; writers and listers
  * hold the namespace's lock. A prefix without groups is scaffolding: it is being
  * added, or could not be taken away; readers see nothing of it.
+ *
+ * What a prefix owes to a domain is kept apart from what it owes to others, and to
+ * nobody: each brings its groups and has a name for it; readers see the groups
+ * united. An entry is such a share, and is told by prefix and domain.
  */
 #ifndef _EDGE_PREFIX_H
 #define _EDGE_PREFIX_H
 
+#include <linux/jiffies.h>
 #include <linux/netfilter.h>
 #include <linux/types.h>
 
-struct edge_prefix_tree;
+#include "memo.h"
+#include "tree.h"
 
+struct edge_prefix_gathering;
+
+/**
+ * struct edge_prefixes - the table
+ * @root: IPv4, IPv6
+ * @memos: what CPUs remember; NULL while the table is empty
+ * @version: moves when what readers find has changed
+ * @count: prefixes in a group; while @gathering, one counts each time that it was added
+ * @gathering: what was added to a staged table before it is settled, or NULL
+ */
 struct edge_prefixes {
-	struct edge_prefix_tree __rcu *root[2];	/* IPv4, IPv6 */
-	u32 count;				/* prefixes in a group */
+	struct edge_tree __rcu *root[2];
+	struct edge_memos __percpu *memos;
+	u32 version;
+	u32 count;
+	struct edge_prefix_gathering *gathering;
 };
 
 /**
- * struct edge_prefix - one prefix, as it is asked for and as it is listed
+ * struct edge_prefix - one entry, as it is asked for and as it is listed
  * @addr: network byte order, host bits clear
  * @family: NFPROTO_IPV4 or NFPROTO_IPV6
  * @bits: prefix length
  * @groups: mask of 1 << enum nf_edge_group
- * @name: NUL-terminated, or NULL
+ * @place: in a listing: 0 for what no domain has brought, then the domains in their order
+ * @more: in a listing: there may be more entries of the prefix
+ * @name: NUL-terminated, or NULL; "" where it is asked for: none any more
+ * @domain: NUL-terminated, or NULL
+ * @packets: listed only: how many came from the prefix
+ * @seen: listed only: when the last one came, or the prefix, seconds since boot
  */
 struct edge_prefix {
 	union nf_inet_addr addr;
 	u8 family;
 	u8 bits;
 	u8 groups;
+	bool more;
+	u32 place;
 	const char *name;
+	const char *domain;
+	u64 packets;
+	u32 seen;
 };
 
 /* An empty table or NULL. May sleep. */
 struct edge_prefixes *edge_prefix_table_new(void);
 
+/*
+ * One that nobody looks up in, or lists, before it is settled: until something else than tolerant
+ * additions is asked of it, it gathers what is added, and is built in one go.
+ */
+struct edge_prefixes *edge_prefix_table_staged(void);
+
+/* Makes a staged table one like any other. Lock held, may sleep. 0, or -ENOMEM: nothing changed. */
+int edge_prefix_settle(struct edge_prefixes *table);
+
 /* Frees a table that no reader can see any more. May sleep. */
 void edge_prefix_table_free(struct edge_prefixes *table);
+
+/* edge_prefix_lookup() without the memos. */
+static __always_inline u8 edge_prefix_walk(const struct edge_prefixes *table, u8 family,
+					   const union nf_inet_addr *addr)
+{
+	if (family == NFPROTO_IPV4)
+		return edge_tree_lookup_ipv4(&table->root[0], addr->ip);
+	return edge_tree_lookup_ipv6(&table->root[1], &addr->in6);
+}
+
+/* Looks up, and remembers what it finds. Softirqs disabled, RCU read side. */
+u8 edge_prefix_meet(struct edge_prefixes *table, struct edge_memo *memo, u8 family,
+		    const union nf_inet_addr *addr);
 
 /**
  * edge_prefix_lookup - which groups an address belongs to
@@ -50,8 +101,73 @@ void edge_prefix_table_free(struct edge_prefixes *table);
  * Context: RCU read side, any context.
  * Return: the union of the groups of every prefix that covers @addr.
  */
-u8 edge_prefix_lookup(const struct edge_prefixes *table, u8 family,
-		      const union nf_inet_addr *addr);
+static __always_inline u8 edge_prefix_lookup(struct edge_prefixes *table, u8 family,
+					     const union nf_inet_addr *addr)
+{
+	struct edge_memos __percpu *memos = READ_ONCE(table->memos);
+	struct edge_memo *memo;
+
+	if (!memos || !edge_memo_usable())
+		return edge_prefix_walk(table, family, addr);
+	memo = edge_memo_at(memos, family, addr);
+	if (edge_memo_is(memo, family, addr) && memo->version == READ_ONCE(table->version))
+		return memo->groups;
+	return edge_prefix_meet(table, memo, family, addr);
+}
+
+/**
+ * edge_prefix_see - notes that packets came from an address
+ * @table: the table
+ * @family: NFPROTO_IPV4 or NFPROTO_IPV6
+ * @addr: network byte order
+ * @groups: for which they were admitted
+ * @second: when the last one came, since boot
+ * @packets: how many
+ *
+ * The longest prefix that covers the address, and is in one of the groups, was seen then.
+ *
+ * Context: RCU read side, any context. What a change of the table overtakes is lost.
+ */
+void edge_prefix_see(struct edge_prefixes *table, u8 family, const union nf_inet_addr *addr,
+		     u8 groups, u32 second, u32 packets);
+
+/* Another second, or other groups: tells the table. Softirqs disabled, RCU read side. */
+void edge_prefix_turn(struct edge_prefixes *table, struct edge_memo *memo, u8 groups);
+
+/**
+ * edge_prefix_note - notes that a packet came from an address
+ * @table: the table
+ * @family: NFPROTO_IPV4 or NFPROTO_IPV6
+ * @addr: network byte order; it has just been looked up
+ * @groups: for which it was admitted
+ *
+ * Once a second the table is told, as edge_prefix_see() tells it; what a change of it overtakes is
+ * lost.
+ *
+ * Context: RCU read side, any context.
+ */
+static __always_inline void edge_prefix_note(struct edge_prefixes *table, u8 family,
+					     const union nf_inet_addr *addr, u8 groups)
+{
+	struct edge_memos __percpu *memos = READ_ONCE(table->memos);
+	struct edge_memo *memo = memos && edge_memo_usable() ?
+				 edge_memo_at(memos, family, addr) : NULL;
+
+	if (!memo || !edge_memo_is(memo, family, addr)) {
+		edge_prefix_see(table, family, addr, groups, edge_roll_now(), 1);
+		return;
+	}
+	if (memo->admitting == groups && time_before(jiffies, memo->until))
+		memo->packets++;
+	else
+		edge_prefix_turn(table, memo, groups);
+}
+
+/* Every CPU tells the table what it has not been told. Lock held, may sleep. */
+void edge_prefix_recall(struct edge_prefixes *table);
+
+/* A table that nobody sees yet takes over what was seen of its partners. Lock held, may sleep. */
+void edge_prefix_inherit(struct edge_prefixes *table, struct edge_prefixes *from);
 
 /**
  * edge_prefix_add - adds prefixes, or groups and names to prefixes; all or none
@@ -64,7 +180,7 @@ u8 edge_prefix_lookup(const struct edge_prefixes *table, u8 family,
  *
  * Context: process context, the table's lock held, may sleep.
  * Return: number of entries that changed something, -EEXIST for an entry that
- * changes nothing, -ENOSPC beyond @limit, -ENOMEM.
+ * changes nothing, -ENOSPC beyond @limit, -EMLINK beyond NF_EDGE_DOMAINS_MAX, -ENOMEM.
  */
 int edge_prefix_add(struct edge_prefixes *table, const struct edge_prefix *list, u32 n,
 		    u32 limit, bool tolerant, u32 *bad);
@@ -72,26 +188,27 @@ int edge_prefix_add(struct edge_prefixes *table, const struct edge_prefix *list,
 /**
  * edge_prefix_del - takes prefixes out of groups; all or none
  * @table: the table
- * @list: prefixes and the groups to leave; groups 0: the prefix goes altogether
+ * @list: entries and the groups to leave; groups 0: all. Without a domain it is all of the
+ *	prefix that leaves, whatever has brought it; with "", what no domain has brought
  * @n: entries in @list
  * @tolerant: an entry that is not there is no error
  * @bad: out: the entry to blame, on error
  *
  * Context: process context, the table's lock held.
- * Return: number of entries that changed something, -ENOENT for a prefix that is
- * not there, -ESRCH for one that is not in a group.
+ * Return: number of entries that changed something, -ENOENT for one that is not there,
+ * -ESRCH for one that is not in a group, -ENOMEM from edge_prefix_settle().
  */
 int edge_prefix_del(struct edge_prefixes *table, const struct edge_prefix *list, u32 n,
 		    bool tolerant, u32 *bad);
 
-/* Takes every prefix out of @groups. Lock held, may sleep. Returns how many changed. */
-u32 edge_prefix_flush(struct edge_prefixes *table, u8 groups);
+/* Takes every prefix out of @groups. Lock held, may sleep. How many changed, or as settling. */
+int edge_prefix_flush(struct edge_prefixes *table, u8 groups);
 
 /**
- * edge_prefix_next - the table in order: IPv4 first, by address, shorter first
+ * edge_prefix_next - the table in order: IPv4 first, by address, shorter first, then by domain
  * @table: the table
- * @prefix: in: the prefix to go on from (it need not be there any more), or
- *	family NFPROTO_UNSPEC to start; out: the next one. Its name is the
+ * @prefix: in: the prefix and the place to go on from (they need not be there any more), or
+ *	family NFPROTO_UNSPEC to start; out: the next one. Its name and domain are the
  *	table's own and good while the lock is held.
  *
  * Context: the table's lock held.
@@ -99,11 +216,24 @@ u32 edge_prefix_flush(struct edge_prefixes *table, u8 groups);
  */
 bool edge_prefix_next(const struct edge_prefixes *table, struct edge_prefix *prefix);
 
-/* Whether the prefix covers the address; families must agree. */
-bool edge_prefix_covers(const struct edge_prefix *prefix, u8 family,
-			const union nf_inet_addr *addr);
+/* Whether two settled tables say the same, share by share. Both locks held, may sleep. */
+bool edge_prefix_table_equal(const struct edge_prefixes *a, const struct edge_prefixes *b);
+
+/* As edge_prefix_next(), of the prefixes that cover an address; each length is looked for. */
+bool edge_prefix_next_covering(const struct edge_prefixes *table, u8 family,
+			       const union nf_inet_addr *addr, struct edge_prefix *prefix);
 
 /* Whether bits beyond the prefix length are set. */
-bool edge_prefix_has_host_bits(const struct edge_prefix *prefix);
+static inline bool edge_prefix_has_host_bits(const struct edge_prefix *prefix)
+{
+	u32 words = prefix->family == NFPROTO_IPV4 ? 1 : 4, host = U32_MAX >> prefix->bits % 32, i;
+
+	for (i = prefix->bits / 32; i < words; i++) {
+		if (be32_to_cpu(prefix->addr.ip6[i]) & host)
+			return true;
+		host = U32_MAX;
+	}
+	return false;
+}
 
 #endif /* _EDGE_PREFIX_H */

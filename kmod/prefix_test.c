@@ -29,6 +29,9 @@ MODULE_PARM_DESC(kunit_operations, "Number of changes that a random test makes")
 #define PIC		BIT(NF_EDGE_GROUP_PIC)
 #define XMPP		BIT(NF_EDGE_GROUP_XMPP)
 #define ROOM		1000
+#define PLENTY		100000
+
+#define FAR_FROM_NOW	BIT(27)	/* seconds since boot */
 
 static u8 family_bits(u8 family)
 {
@@ -55,7 +58,7 @@ static struct edge_prefix parsed(struct kunit *test, const char *text, u8 groups
 }
 
 struct words {
-	char text[80];
+	char text[112];
 };
 
 static struct words words_of(const struct edge_prefix *prefix)
@@ -63,11 +66,13 @@ static struct words words_of(const struct edge_prefix *prefix)
 	struct words words;
 
 	if (prefix->family == NFPROTO_IPV4)
-		scnprintf(words.text, sizeof(words.text), "%pI4/%u groups %x name %s",
-			  &prefix->addr, prefix->bits, prefix->groups, prefix->name ?: "-");
+		scnprintf(words.text, sizeof(words.text), "%pI4/%u groups %x name %s%s%s",
+			  &prefix->addr, prefix->bits, prefix->groups, prefix->name ?: "-",
+			  prefix->domain ? " domain " : "", prefix->domain ?: "");
 	else
-		scnprintf(words.text, sizeof(words.text), "%pI6c/%u groups %x name %s",
-			  &prefix->addr, prefix->bits, prefix->groups, prefix->name ?: "-");
+		scnprintf(words.text, sizeof(words.text), "%pI6c/%u groups %x name %s%s%s",
+			  &prefix->addr, prefix->bits, prefix->groups, prefix->name ?: "-",
+			  prefix->domain ? " domain " : "", prefix->domain ?: "");
 	return words;
 }
 
@@ -85,6 +90,15 @@ static struct edge_prefixes *new_table(struct kunit *test)
 	return table;
 }
 
+static struct edge_prefixes *new_staged_table(struct kunit *test)
+{
+	struct edge_prefixes *table = edge_prefix_table_staged();
+
+	KUNIT_ASSERT_NOT_NULL(test, table);
+	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, free_table, table), 0);
+	return table;
+}
+
 static int add(struct kunit *test, struct edge_prefixes *table, const char *text, u8 groups,
 	       const char *name)
 {
@@ -92,6 +106,35 @@ static int add(struct kunit *test, struct edge_prefixes *table, const char *text
 	u32 bad;
 
 	return edge_prefix_add(table, &prefix, 1, ROOM, false, &bad);
+}
+
+static int add_from(struct kunit *test, struct edge_prefixes *table, const char *text, u8 groups,
+		    const char *domain, const char *name)
+{
+	struct edge_prefix prefix = parsed(test, text, groups, name);
+	u32 bad;
+
+	prefix.domain = domain;
+	return edge_prefix_add(table, &prefix, 1, ROOM, false, &bad);
+}
+
+static int del_from(struct kunit *test, struct edge_prefixes *table, const char *text, u8 groups,
+		    const char *domain)
+{
+	struct edge_prefix prefix = parsed(test, text, groups, NULL);
+	u32 bad;
+
+	prefix.domain = domain;
+	return edge_prefix_del(table, &prefix, 1, false, &bad);
+}
+
+static int add_tolerantly(struct kunit *test, struct edge_prefixes *table, const char *text,
+			  u8 groups, const char *name)
+{
+	const struct edge_prefix prefix = parsed(test, text, groups, name);
+	u32 bad;
+
+	return edge_prefix_add(table, &prefix, 1, ROOM, true, &bad);
 }
 
 static int del(struct kunit *test, struct edge_prefixes *table, const char *text, u8 groups)
@@ -102,21 +145,29 @@ static int del(struct kunit *test, struct edge_prefixes *table, const char *text
 	return edge_prefix_del(table, &prefix, 1, false, &bad);
 }
 
-static u8 look_up(const struct edge_prefixes *table, u8 family, const union nf_inet_addr *addr)
+/* By the tree, for the first time and again: all the same. */
+static u8 look_up(struct kunit *test, struct edge_prefixes *table, u8 family,
+		  const union nf_inet_addr *addr)
 {
-	u8 groups;
+	u8 groups, met, remembered;
 
 	rcu_read_lock();
 	groups = edge_prefix_lookup(table, family, addr);
+	local_bh_disable();
+	met = edge_prefix_lookup(table, family, addr);
+	remembered = edge_prefix_lookup(table, family, addr);
+	local_bh_enable();
 	rcu_read_unlock();
+	KUNIT_EXPECT_EQ(test, met, groups);
+	KUNIT_EXPECT_EQ(test, remembered, groups);
 	return groups;
 }
 
-static u8 groups_of(struct kunit *test, const struct edge_prefixes *table, const char *text)
+static u8 groups_of(struct kunit *test, struct edge_prefixes *table, const char *text)
 {
 	const struct edge_prefix at = parsed(test, text, 0, NULL);
 
-	return look_up(table, at.family, &at.addr);
+	return look_up(test, table, at.family, &at.addr);
 }
 
 /* The whole table, a line a prefix. */
@@ -137,7 +188,7 @@ static void expect_listing(struct kunit *test, const struct edge_prefixes *table
 }
 
 /*
- * How the tree stands: struct edge_prefix_tree and struct branch, which are prefix.c's own. What
+ * How the tree stands: struct edge_tree and struct branch, which are tree.c's own. What
  * goes down it calls itself, and the stack is short: no look-up tells how deep it is.
  */
 struct shape {
@@ -194,6 +245,203 @@ static void prefix_no_way_down_is_long(struct kunit *test)
 	KUNIT_EXPECT_NULL(test, rcu_access_pointer(table->root[1]));
 }
 
+/* What is added while a table gathers is there as if it had been added one by one. */
+static void prefix_staged_table_gathers(struct kunit *test)
+{
+	struct edge_prefixes *table = new_staged_table(test);
+
+	add_tolerantly(test, table, "198.51.100.0/24", FEDERATION, NULL);
+	add_tolerantly(test, table, "2001:db8::/32", XMPP, "six");
+	add_tolerantly(test, table, "192.0.2.0/24", PIC, "first");
+	add_tolerantly(test, table, "192.0.2.0/25", PIC, NULL);
+	add_tolerantly(test, table, "198.51.100.0/24", PIC, "one");
+	add_tolerantly(test, table, "192.0.2.0/24", FEDERATION, NULL);
+	add_tolerantly(test, table, "198.51.100.0/24", PIC, "another");
+	add_tolerantly(test, table, "2001:db8::/32", XMPP, NULL);
+	add_tolerantly(test, table, "192.0.2.0/25", PIC, "for a while");
+	add_tolerantly(test, table, "192.0.2.0/25", PIC, "");
+	KUNIT_EXPECT_NULL(test, rcu_access_pointer(table->root[0]));
+
+	KUNIT_EXPECT_EQ(test, edge_prefix_settle(table), 0);
+	KUNIT_EXPECT_EQ(test, table->count, 4);
+	expect_listing(test, table,
+		       "192.0.2.0/24 groups 3 name first\n"
+		       "192.0.2.0/25 groups 2 name -\n"
+		       "198.51.100.0/24 groups 3 name another\n"
+		       "2001:db8::/32 groups 10 name six\n");
+	KUNIT_EXPECT_EQ(test, groups_of(test, table, "192.0.2.1"), FEDERATION | PIC);
+	KUNIT_EXPECT_EQ(test, edge_prefix_settle(table), 0);
+}
+
+/* Whatever is asked, it is asked of what was gathered, too. */
+static void prefix_staged_table_settles(struct kunit *test)
+{
+	struct edge_prefixes *added = new_staged_table(test), *left = new_staged_table(test);
+	struct edge_prefixes *flushed = new_staged_table(test), *full = new_staged_table(test);
+	struct edge_prefix more;
+	u32 bad;
+
+	add_tolerantly(test, added, "192.0.2.1", PIC, NULL);
+	KUNIT_EXPECT_EQ(test, add(test, added, "192.0.2.1", PIC, NULL), -EEXIST);
+	KUNIT_EXPECT_EQ(test, add(test, added, "192.0.2.2", PIC, NULL), 1);
+	KUNIT_EXPECT_EQ(test, add_tolerantly(test, added, "192.0.2.2", PIC, NULL), 0);
+	KUNIT_EXPECT_EQ(test, added->count, 2);
+
+	add_tolerantly(test, left, "192.0.2.1", PIC, "named");
+	KUNIT_EXPECT_EQ(test, del(test, left, "192.0.2.2", 0), -ENOENT);
+	KUNIT_EXPECT_EQ(test, del(test, left, "192.0.2.1", 0), 1);
+	KUNIT_EXPECT_EQ(test, left->count, 0);
+
+	add_tolerantly(test, flushed, "192.0.2.1", PIC, NULL);
+	add_tolerantly(test, flushed, "192.0.2.2", PIC | XMPP, NULL);
+	KUNIT_EXPECT_EQ(test, edge_prefix_flush(flushed, PIC), 2);
+	expect_listing(test, flushed, "192.0.2.2/32 groups 10 name -\n");
+
+	/* One that came twice takes one place; what has none is refused. */
+	add_tolerantly(test, full, "192.0.2.1", PIC, NULL);
+	add_tolerantly(test, full, "192.0.2.1", PIC, NULL);
+	more = parsed(test, "192.0.2.2", PIC, NULL);
+	KUNIT_EXPECT_EQ(test, edge_prefix_add(full, &more, 1, 2, true, &bad), 1);
+	more = parsed(test, "192.0.2.3", PIC, NULL);
+	KUNIT_EXPECT_EQ(test, edge_prefix_add(full, &more, 1, 2, true, &bad), -ENOSPC);
+	KUNIT_EXPECT_EQ(test, full->count, 2);
+}
+
+/* In any order, and enough for several branches: as the same list added one by one. */
+static void prefix_gathered_is_like_added(struct kunit *test)
+{
+	struct edge_prefixes *staged = new_staged_table(test), *table = new_table(test);
+	struct edge_prefix one = { .family = NFPROTO_UNSPEC }, other = one;
+	struct rnd_state random;
+	u32 i, bad;
+
+	prandom_seed_state(&random, 7);
+	for (i = 0; i < 20000; i++) {
+		struct edge_prefix prefix = { .family = i % 3 ? NFPROTO_IPV4 : NFPROTO_IPV6 };
+		u8 bits = prefix.family == NFPROTO_IPV4 ? 32 : 128;
+
+		prefix.bits = prandom_u32_state(&random) % 4 ? bits - 8 : bits;
+		prefix.groups = 1 + prandom_u32_state(&random) % NF_EDGE_GROUP_MASK;
+		prefix.addr.ip6[0] = cpu_to_be32(prandom_u32_state(&random) & 0xff0fff00);
+		if (prefix.family == NFPROTO_IPV6)
+			prefix.addr.ip6[3] = cpu_to_be32(prandom_u32_state(&random) & 0xf00);
+		edge_prefix_add(table, &prefix, 1, PLENTY, true, &bad);
+		edge_prefix_add(staged, &prefix, 1, PLENTY, true, &bad);
+		rcu_read_lock();
+		edge_prefix_see(table, prefix.family, &prefix.addr, prefix.groups, 1, 1 + i % 3);
+		rcu_read_unlock();
+	}
+	KUNIT_EXPECT_EQ(test, edge_prefix_settle(staged), 0);
+	edge_prefix_inherit(staged, table);
+	KUNIT_EXPECT_EQ(test, staged->count, table->count);
+	for (i = 0; i <= table->count; i++) {
+		bool more = edge_prefix_next(table, &one);
+
+		KUNIT_ASSERT_EQ(test, edge_prefix_next(staged, &other), more);
+		KUNIT_ASSERT_EQ(test, more, i < table->count);
+		if (!more)
+			break;
+		KUNIT_ASSERT_STREQ(test, words_of(&other).text, words_of(&one).text);
+		KUNIT_ASSERT_EQ(test, other.packets, one.packets);
+		KUNIT_ASSERT_EQ(test, other.seen, one.seen);
+		KUNIT_ASSERT_EQ(test, look_up(test, staged, one.family, &one.addr),
+				look_up(test, table, one.family, &one.addr));
+	}
+}
+
+/* What tables say, not in which order they were told; and every part of it counts. */
+static void prefix_tables_are_equal_when_they_say_the_same(struct kunit *test)
+{
+	static const struct equal_case {
+		const char *prefix;
+		u8 groups;
+		const char *name;
+		bool equal;
+	} cases[] = {
+		{ "2001:db8::/32", XMPP | PIC, "six", true },
+		{ "2001:db8::/33", XMPP | PIC, "six", false },
+		{ "2001:db9::/32", XMPP | PIC, "six", false },
+		{ "32.1.13.184", XMPP | PIC, "six", false },
+		{ "2001:db8::/32", XMPP, "six", false },
+		{ "2001:db8::/32", XMPP | PIC, "sixth", false },
+		{ "2001:db8::/32", XMPP | PIC, NULL, false },
+		{ "192.0.2.0/24", XMPP | PIC, "six", false },	/* is there: one partner less */
+	};
+	const struct equal_case *c;
+
+	for (c = cases; c < cases + ARRAY_SIZE(cases); c++) {
+		struct edge_prefixes *one = new_table(test), *other = new_staged_table(test);
+
+		KUNIT_EXPECT_EQ(test, add(test, one, "192.0.2.0/24", PIC, NULL), 1);
+		KUNIT_EXPECT_EQ(test, add(test, one, "192.0.2.0/25", PIC, "half"), 1);
+		KUNIT_EXPECT_EQ(test, add(test, one, "2001:db8::/32", XMPP | PIC, "six"), 1);
+		add_tolerantly(test, other, c->prefix, c->groups, c->name);
+		add_tolerantly(test, other, "192.0.2.0/25", PIC, "half");
+		add_tolerantly(test, other, "192.0.2.0/24", PIC, NULL);
+		KUNIT_EXPECT_EQ(test, edge_prefix_settle(other), 0);
+		KUNIT_EXPECT_EQ_MSG(test, edge_prefix_table_equal(one, other), c->equal,
+				    "%s", c->prefix);
+		KUNIT_EXPECT_EQ_MSG(test, edge_prefix_table_equal(other, one), c->equal,
+				    "%s", c->prefix);
+	}
+}
+
+/* A prefix has a share of each of its domains, and its own. */
+static void prefix_tables_are_equal_share_by_share(struct kunit *test)
+{
+	static const struct share_case {
+		const char *what;
+		struct {
+			const char *domain;
+			u8 groups;
+			const char *name;
+		} shares[4];
+		bool equal;
+	} cases[] = {
+		{ "the same, told in another order",
+		  { { "b.test", XMPP, NULL }, { NULL, PIC, "own" }, { "a.test", PIC, "a" } },
+		  true },
+		{ "a share less",
+		  { { NULL, PIC, "own" }, { "a.test", PIC, "a" } }, false },
+		{ "nobody's share less",
+		  { { "a.test", PIC, "a" }, { "b.test", XMPP, NULL } }, false },
+		{ "a share more",
+		  { { NULL, PIC, "own" }, { "a.test", PIC, "a" }, { "b.test", XMPP, NULL },
+		    { "c.test", XMPP, NULL } }, false },
+		{ "another domain",
+		  { { NULL, PIC, "own" }, { "a.test", PIC, "a" }, { "c.test", XMPP, NULL } },
+		  false },
+		{ "a share's groups",
+		  { { NULL, PIC, "own" }, { "a.test", PIC, "a" }, { "b.test", XMPP | PIC, NULL } },
+		  false },
+		{ "a share's name",
+		  { { NULL, PIC, "own" }, { "a.test", PIC, "A" }, { "b.test", XMPP, NULL } },
+		  false },
+		{ "names the other way round",
+		  { { NULL, PIC, "a" }, { "a.test", PIC, "own" }, { "b.test", XMPP, NULL } },
+		  false },
+		{ "only their union",
+		  { { NULL, PIC | XMPP, "own" } }, false },
+	};
+	const struct share_case *c;
+	u32 i;
+
+	for (c = cases; c < cases + ARRAY_SIZE(cases); c++) {
+		struct edge_prefixes *one = new_table(test), *other = new_table(test);
+
+		add_from(test, one, "192.0.2.1", PIC, NULL, "own");
+		add_from(test, one, "192.0.2.1", PIC, "a.test", "a");
+		add_from(test, one, "192.0.2.1", XMPP, "b.test", NULL);
+		for (i = 0; i < ARRAY_SIZE(c->shares) && c->shares[i].groups; i++)
+			add_from(test, other, "192.0.2.1", c->shares[i].groups,
+				 c->shares[i].domain, c->shares[i].name);
+		KUNIT_EXPECT_EQ_MSG(test, edge_prefix_table_equal(one, other), c->equal,
+				    "%s", c->what);
+		KUNIT_EXPECT_EQ_MSG(test, edge_prefix_table_equal(other, one), c->equal,
+				    "%s", c->what);
+	}
+}
+
 static void prefix_empty_table_has_nothing(struct kunit *test)
 {
 	struct edge_prefixes *table = new_table(test);
@@ -227,6 +475,100 @@ static void prefix_nested_prefixes_unite_their_groups(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, del(test, table, "198.51.100.128/25", 0), 1);
 	KUNIT_EXPECT_EQ(test, groups_of(test, table, "198.51.100.200"), FEDERATION);
 	KUNIT_EXPECT_EQ(test, groups_of(test, table, "198.51.100.255"), FEDERATION | XMPP);
+}
+
+/* The longest prefix that was asked for was seen, and a packet that comes late is no news. */
+static bool covers(const struct edge_prefix *prefix, u8 family, const union nf_inet_addr *addr)
+{
+	const u8 *a = (const u8 *)&prefix->addr, *b = (const u8 *)addr;
+	int whole = prefix->bits / 8, rest = prefix->bits % 8;
+
+	return prefix->family == family && !memcmp(a, b, whole) &&
+	       (!rest || !((a[whole] ^ b[whole]) & (0xff00 >> rest)));
+}
+
+static void prefix_sightings_are_of_the_longest(struct kunit *test)
+{
+	static const struct {
+		u8 groups;
+		u8 bits;
+	} cases[] = { { PIC, 0 }, { FEDERATION, 32 }, { XMPP, 24 }, { PIC | XMPP, 24 } };
+	const struct edge_prefix addr = parsed(test, "198.51.100.7", PIC, NULL);
+	struct edge_prefixes *table = new_table(test);
+	const u32 later = FAR_FROM_NOW;
+	u32 bits[33] = {};
+	u32 i;
+
+	add(test, table, "0.0.0.0/0", PIC, NULL);
+	add(test, table, "198.51.100.0/24", FEDERATION | XMPP, NULL);
+	add(test, table, "198.51.100.7", FEDERATION, NULL);
+	add(test, table, "198.51.100.8", FEDERATION, NULL);
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct edge_prefix prefix = { .family = NFPROTO_UNSPEC };
+
+		rcu_read_lock();
+		edge_prefix_see(table, NFPROTO_IPV4, &addr.addr, cases[i].groups, later + i, 2);
+		edge_prefix_see(table, NFPROTO_IPV4, &addr.addr, cases[i].groups, 1, U32_MAX);
+		rcu_read_unlock();
+		bits[cases[i].bits]++;
+		while (edge_prefix_next(table, &prefix)) {
+			bool met = covers(&prefix, NFPROTO_IPV4, &addr.addr);
+
+			KUNIT_EXPECT_EQ(test, prefix.packets,
+					met ? bits[prefix.bits] * (2ULL + U32_MAX) : 0);
+			if (met && prefix.bits == cases[i].bits)
+				KUNIT_EXPECT_EQ(test, prefix.seen, later + i);
+		}
+	}
+}
+
+static void note(struct edge_prefixes *table, const union nf_inet_addr *addr, u32 packets)
+{
+	rcu_read_lock();
+	local_bh_disable();
+	while (packets--)
+		if (edge_prefix_lookup(table, NFPROTO_IPV4, addr))
+			edge_prefix_note(table, NFPROTO_IPV4, addr, PIC);
+	local_bh_enable();
+	rcu_read_unlock();
+}
+
+static u64 packets_of(struct edge_prefixes *table)
+{
+	struct edge_prefix prefix = { .family = NFPROTO_UNSPEC };
+
+	return edge_prefix_next(table, &prefix) ? prefix.packets : 0;
+}
+
+/* What a CPU remembers is told when it is asked for, and when another address takes its place. */
+static void prefix_notes_are_told(struct kunit *test)
+{
+	struct edge_prefix partner = parsed(test, "198.51.0.0/16", PIC, NULL);
+	struct edge_prefixes *table = new_table(test);
+	union nf_inet_addr addr = partner.addr;
+	int i;
+
+	note(table, &addr, 1);	/* a stranger */
+	add(test, table, "198.51.0.0/16", PIC, NULL);
+	note(table, &addr, 1);
+	KUNIT_EXPECT_EQ(test, packets_of(table), 1);
+	note(table, &addr, 5);
+	edge_prefix_recall(table);
+	KUNIT_EXPECT_EQ(test, packets_of(table), 6);
+	edge_prefix_recall(table);
+	KUNIT_EXPECT_EQ(test, packets_of(table), 6);
+
+	for (i = 0; i < 1000; i++) {
+		addr.ip = partner.addr.ip | cpu_to_be32(i);
+		note(table, &addr, 3);
+	}
+	edge_prefix_recall(table);
+	KUNIT_EXPECT_EQ(test, packets_of(table), 3006);
+	KUNIT_EXPECT_EQ(test, del(test, table, "198.51.0.0/16", 0), 1);
+	note(table, &addr, 1);
+	add(test, table, "198.51.0.0/16", PIC, NULL);
+	edge_prefix_recall(table);
+	KUNIT_EXPECT_EQ(test, packets_of(table), 0);
 }
 
 static void prefix_families_do_not_mix(struct kunit *test)
@@ -285,6 +627,10 @@ static void prefix_add_changes_groups_and_names(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, add(test, table, "198.51.100.7", PIC, NULL), -EEXIST);
 	expect_listing(test, table, "198.51.100.7/32 groups 12 name a\n");
 
+	KUNIT_EXPECT_EQ(test, add(test, table, "198.51.100.7", PIC, ""), 1);
+	KUNIT_EXPECT_EQ(test, add(test, table, "198.51.100.7", PIC, ""), -EEXIST);
+	expect_listing(test, table, "198.51.100.7/32 groups 12 name -\n");
+
 	KUNIT_EXPECT_EQ(test, add(test, table, "198.51.100.7", PIC, "b"), 1);
 	KUNIT_EXPECT_EQ(test, add(test, table, "198.51.100.7", FEDERATION, NULL), 1);
 	expect_listing(test, table, "198.51.100.7/32 groups 13 name b\n");
@@ -330,6 +676,87 @@ static void prefix_flush_leaves_groups(struct kunit *test)
 	KUNIT_EXPECT_NULL(test, rcu_access_pointer(table->root[1]));
 }
 
+/* What a prefix owes to a domain, to another and to nobody does not mix. */
+static void prefix_domains_have_shares(struct kunit *test)
+{
+	struct edge_prefixes *table = new_table(test);
+
+	KUNIT_EXPECT_EQ(test, add_from(test, table, "192.0.2.1", PIC, "b.test", NULL), 1);
+	KUNIT_EXPECT_EQ(test, add_from(test, table, "192.0.2.1", PIC | XMPP, "a.test", "a"), 1);
+	KUNIT_EXPECT_EQ(test, add_from(test, table, "192.0.2.1", PIC, "a.test", NULL), -EEXIST);
+	KUNIT_EXPECT_EQ(test, add(test, table, "192.0.2.1", FEDERATION, "by hand"), 1);
+	KUNIT_EXPECT_EQ(test, add(test, table, "192.0.2.2", PIC, NULL), 1);
+	KUNIT_EXPECT_EQ(test, table->count, 2);
+	expect_listing(test, table,
+		       "192.0.2.1/32 groups 1 name by hand\n"
+		       "192.0.2.1/32 groups 12 name a domain a.test\n"
+		       "192.0.2.1/32 groups 2 name - domain b.test\n"
+		       "192.0.2.2/32 groups 2 name -\n");
+	KUNIT_EXPECT_EQ(test, groups_of(test, table, "192.0.2.1"), FEDERATION | PIC | XMPP);
+
+	KUNIT_EXPECT_EQ(test, del_from(test, table, "192.0.2.1", 0, "c.test"), -ENOENT);
+	KUNIT_EXPECT_EQ(test, del_from(test, table, "192.0.2.1", XMPP, "b.test"), -ESRCH);
+	KUNIT_EXPECT_EQ(test, del_from(test, table, "192.0.2.1", PIC, "a.test"), 1);
+	KUNIT_EXPECT_EQ(test, groups_of(test, table, "192.0.2.1"), FEDERATION | PIC | XMPP);
+	KUNIT_EXPECT_EQ(test, del_from(test, table, "192.0.2.1", 0, "b.test"), 1);
+	KUNIT_EXPECT_EQ(test, groups_of(test, table, "192.0.2.1"), FEDERATION | XMPP);
+	KUNIT_EXPECT_EQ(test, del(test, table, "192.0.2.1", FEDERATION), 1);
+	expect_listing(test, table,
+		       "192.0.2.1/32 groups 10 name a domain a.test\n"
+		       "192.0.2.2/32 groups 2 name -\n");
+
+	/* from no domain is not from whichever */
+	KUNIT_EXPECT_EQ(test, del_from(test, table, "192.0.2.1", 0, ""), -ENOENT);
+	KUNIT_EXPECT_EQ(test, add(test, table, "192.0.2.1", XMPP, "by hand"), 1);
+	KUNIT_EXPECT_EQ(test, del_from(test, table, "192.0.2.1", PIC, ""), -ESRCH);
+	KUNIT_EXPECT_EQ(test, del_from(test, table, "192.0.2.1", XMPP, ""), 1);
+	expect_listing(test, table,
+		       "192.0.2.1/32 groups 10 name a domain a.test\n"
+		       "192.0.2.2/32 groups 2 name -\n");
+
+	/* whoever asks for no domain, asks for all of it */
+	KUNIT_EXPECT_EQ(test, add(test, table, "192.0.2.1", XMPP, NULL), 1);
+	KUNIT_EXPECT_EQ(test, del(test, table, "192.0.2.1", XMPP), 1);
+	KUNIT_EXPECT_EQ(test, add_from(test, table, "192.0.2.1", PIC, "a.test", NULL), 1);
+	KUNIT_EXPECT_EQ(test, edge_prefix_flush(table, PIC), 2);
+	expect_listing(test, table, "");
+	KUNIT_EXPECT_NULL(test, rcu_access_pointer(table->root[0]));
+}
+
+/* A staged table gathers until a domain's share comes. */
+static void prefix_staged_table_takes_domains(struct kunit *test)
+{
+	struct edge_prefixes *table = new_staged_table(test);
+	struct edge_prefix from = parsed(test, "192.0.2.1", XMPP, NULL);
+	u32 bad;
+
+	add_tolerantly(test, table, "192.0.2.1", PIC, "a");
+	from.domain = "a.test";
+	KUNIT_EXPECT_EQ(test, edge_prefix_add(table, &from, 1, ROOM, true, &bad), 1);
+	KUNIT_EXPECT_NULL(test, table->gathering);
+	KUNIT_EXPECT_EQ(test, edge_prefix_add(table, &from, 1, ROOM, true, &bad), 0);
+	expect_listing(test, table,
+		       "192.0.2.1/32 groups 2 name a\n"
+		       "192.0.2.1/32 groups 10 name - domain a.test\n");
+}
+
+static void prefix_domains_are_limited(struct kunit *test)
+{
+	struct edge_prefixes *table = new_table(test);
+	char domain[16];
+	int i;
+
+	add(test, table, "192.0.2.1", PIC, "by hand");
+	for (i = 0; i < NF_EDGE_DOMAINS_MAX; i++) {
+		scnprintf(domain, sizeof(domain), "%d.test", i);
+		KUNIT_ASSERT_EQ(test, add_from(test, table, "192.0.2.1", PIC, domain, NULL), 1);
+	}
+	KUNIT_EXPECT_EQ(test, add_from(test, table, "192.0.2.1", PIC, "0.more", NULL), -EMLINK);
+	KUNIT_EXPECT_EQ(test, add_from(test, table, "192.0.2.1", XMPP, "0.test", "a"), 1);
+	KUNIT_EXPECT_EQ(test, del(test, table, "192.0.2.1", 0), 1);
+	KUNIT_EXPECT_NULL(test, rcu_access_pointer(table->root[0]));
+}
+
 /* Lists are taken whole or not at all, and in order. */
 
 struct list_case {
@@ -338,6 +765,7 @@ struct list_case {
 		const char *text;
 		u8 groups;
 		const char *name;
+		const char *domain;
 	} list[4];
 	bool del;
 	bool tolerant;
@@ -393,6 +821,21 @@ static const struct list_case list_cases[] = {
 	{ "add: the same twice is one to the limit", { { "192.0.2.1", PIC },
 	  { "192.0.2.1", XMPP } }, .limit = 2, .want = 2,
 	  .listing = "192.0.2.1/32 groups 12 name -\n" BEFORE },
+	{ "add: what one entry takes from two domains", { { "192.0.2.1", PIC, "b", "x" },
+	  { "192.0.2.1", XMPP, "c", "y" }, { "192.0.2.1", XMPP, NULL, "x" } }, .want = 3,
+	  .listing = "192.0.2.1/32 groups 12 name b domain x\n"
+		     "192.0.2.1/32 groups 10 name c domain y\n" BEFORE },
+	{ "add: what came from domains goes when the list is refused",
+	  { { "192.0.2.1", PIC, "b", "x" }, { "192.0.2.1", XMPP, "c", "x" },
+	    { "198.51.100.0/24", PIC, NULL, "y" }, { "198.51.100.0/24", PIC } },
+	  .want = -EEXIST, .bad = 3 },
+	{ "add: one place for all of its domains", { { "192.0.2.1", PIC, NULL, "x" },
+	  { "192.0.2.1", PIC, NULL, "y" }, { "192.0.2.1", PIC } }, .limit = 2, .want = 3,
+	  .listing = "192.0.2.1/32 groups 2 name -\n"
+		     "192.0.2.1/32 groups 2 name - domain x\n"
+		     "192.0.2.1/32 groups 2 name - domain y\n" BEFORE },
+	{ "del: what comes from no domain, as if from one", { { "198.51.100.0/24", 0, NULL, "x" } },
+	  .del = true, .want = -ENOENT, .bad = 0 },
 	{ "del: the last one is not there", { { "198.51.100.0/24", PIC }, { "192.0.2.1", 0 } },
 	  .del = true, .want = -ENOENT, .bad = 1 },
 	{ "del: the last one is not there, tolerated", { { "198.51.100.0/24", PIC },
@@ -418,8 +861,10 @@ static void prefix_list_is_taken_whole_or_not_at_all(struct kunit *test)
 	int got;
 
 	add(test, table, "198.51.100.0/24", PIC, "a");
-	for (n = 0; n < ARRAY_SIZE(c->list) && c->list[n].text; n++)
+	for (n = 0; n < ARRAY_SIZE(c->list) && c->list[n].text; n++) {
 		list[n] = parsed(test, c->list[n].text, c->list[n].groups, c->list[n].name);
+		list[n].domain = c->list[n].domain;
+	}
 
 	if (c->del)
 		got = edge_prefix_del(table, list, n, c->tolerant, &bad);
@@ -493,24 +938,34 @@ static void prefix_covers_and_host_bits(struct kunit *test)
 	const struct cover_case *c = test->param_value;
 	const struct edge_prefix prefix = parsed(test, c->prefix, 0, NULL);
 	const struct edge_prefix at = parsed(test, c->addr, 0, NULL);
+	struct edge_prefix found = { .family = NFPROTO_UNSPEC };
+	struct edge_prefixes *table = new_table(test);
 
-	KUNIT_EXPECT_EQ(test, edge_prefix_covers(&prefix, at.family, &at.addr), c->covers);
 	KUNIT_EXPECT_EQ(test, edge_prefix_has_host_bits(&prefix), c->host_bits);
+	if (c->host_bits)
+		return;
+	add(test, table, c->prefix, FEDERATION, NULL);
+	KUNIT_EXPECT_EQ(test, edge_prefix_next_covering(table, at.family, &at.addr, &found),
+			c->covers);
+	if (c->covers)
+		KUNIT_EXPECT_EQ(test, found.bits, prefix.bits);
 }
 
 /* The twin. */
 
-#define TWIN_MAX	384
+#define TWIN_MAX	384	/* prefixes, each of as many entries as there are domains */
+#define TWIN_ENTRIES	(TWIN_MAX * 4)
 #define LIST_MAX	8
 
 struct twin {
 	u32 count;
-	struct edge_prefix entries[TWIN_MAX];	/* names are those of names[] */
+	struct edge_prefix entries[TWIN_ENTRIES];	/* names and domains: of the lists */
 };
 
-static const char * const names[] = { NULL, NULL, "a", "b", "a partner with a longer name" };
+static const char * const names[] = { NULL, NULL, "", "a", "b", "a partner with a longer name" };
+static const char * const domains[] = { NULL, NULL, NULL, "a.test", "b.test", "c.test" };
 
-static int compare(const struct edge_prefix *a, const struct edge_prefix *b)
+static int compare_prefix(const struct edge_prefix *a, const struct edge_prefix *b)
 {
 	int order;
 
@@ -520,13 +975,19 @@ static int compare(const struct edge_prefix *a, const struct edge_prefix *b)
 	return order ?: a->bits - b->bits;
 }
 
-static bool covers(const struct edge_prefix *prefix, u8 family, const union nf_inet_addr *addr)
+static int compare(const struct edge_prefix *a, const struct edge_prefix *b)
 {
-	const u8 *a = (const u8 *)&prefix->addr, *b = (const u8 *)addr;
-	int whole = prefix->bits / 8, rest = prefix->bits % 8;
+	return compare_prefix(a, b) ?: strcmp(a->domain ?: "", b->domain ?: "");
+}
 
-	return prefix->family == family && !memcmp(a, b, whole) &&
-	       (!rest || !((a[whole] ^ b[whole]) & (0xff00 >> rest)));
+/* How many prefixes the entries are of. */
+static u32 twin_prefixes(const struct twin *twin)
+{
+	u32 count = 0, i;
+
+	for (i = 0; i < twin->count; i++)
+		count += !i || compare_prefix(&twin->entries[i - 1], &twin->entries[i]);
+	return count;
 }
 
 static struct edge_prefix *twin_find(struct twin *twin, const struct edge_prefix *prefix)
@@ -541,43 +1002,65 @@ static struct edge_prefix *twin_find(struct twin *twin, const struct edge_prefix
 
 static int twin_add_one(struct twin *twin, const struct edge_prefix *entry, bool tolerant)
 {
+	const char *name = entry->name && *entry->name ? entry->name : NULL;
 	struct edge_prefix *at = twin_find(twin, entry);
 	u32 i;
 
 	if (at) {
-		bool renames = entry->name && at->name != entry->name;
+		bool renames = entry->name && at->name != name;
 
 		if (!renames && !(entry->groups & ~at->groups))
 			return tolerant ? 0 : -EEXIST;
 		at->groups |= entry->groups;
 		if (renames)
-			at->name = entry->name;
+			at->name = name;
 		return 1;
 	}
 	for (i = twin->count++; i && compare(&twin->entries[i - 1], entry) > 0; i--)
 		twin->entries[i] = twin->entries[i - 1];
 	twin->entries[i] = *entry;
+	twin->entries[i].name = name;
+	twin->entries[i].packets = 0;
+	if (i && !compare_prefix(&twin->entries[i - 1], entry))	/* was seen as its prefix was */
+		at = &twin->entries[i - 1];
+	else if (i + 1 < twin->count && !compare_prefix(&twin->entries[i + 1], entry))
+		at = &twin->entries[i + 1];
+	if (at) {
+		twin->entries[i].packets = at->packets;
+		twin->entries[i].seen = at->seen;
+	}
 	return 1;
+}
+
+/* Of no domain: of all. */
+static bool is_meant(const struct edge_prefix *at, const struct edge_prefix *entry)
+{
+	return entry->domain ? !compare(at, entry) : !compare_prefix(at, entry);
 }
 
 static int twin_del_one(struct twin *twin, const struct edge_prefix *entry, bool tolerant)
 {
-	struct edge_prefix *at = twin_find(twin, entry);
-	u8 leaves;
+	u32 i, kept = 0;
+	u8 has = 0, leaves;
 
-	if (!at)
+	for (i = 0; i < twin->count; i++)
+		if (is_meant(&twin->entries[i], entry))
+			has |= twin->entries[i].groups;
+	if (!has)
 		return tolerant ? 0 : -ENOENT;
-	leaves = entry->groups ?: at->groups;
-	if (leaves & ~at->groups && !tolerant)
+	leaves = entry->groups ?: has;
+	if (leaves & ~has && !tolerant)
 		return -ESRCH;
-	if (!(leaves & at->groups))
-		return 0;
-	at->groups &= ~leaves;
-	if (!at->groups) {
-		twin->count--;
-		memmove(at, at + 1, (twin->entries + twin->count - at) * sizeof(*at));
+	for (i = 0; i < twin->count; i++) {
+		struct edge_prefix at = twin->entries[i];
+
+		if (is_meant(&at, entry))
+			at.groups &= ~leaves;
+		if (at.groups)
+			twin->entries[kept++] = at;
 	}
-	return 1;
+	twin->count = kept;
+	return !!(leaves & has);
 }
 
 /* On an error the twin is spoilt: work on a copy. */
@@ -589,7 +1072,7 @@ static int twin_change(struct twin *twin, const struct edge_prefix *list, u32 n,
 	for (*bad = 0; *bad < n; ++*bad) {
 		one = dels ? twin_del_one(twin, &list[*bad], tolerant) :
 			     twin_add_one(twin, &list[*bad], tolerant);
-		if (one >= 0 && !dels && twin->count > limit)
+		if (one >= 0 && !dels && twin_prefixes(twin) > limit)
 			one = -ENOSPC;
 		if (one < 0)
 			return one;
@@ -601,11 +1084,16 @@ static int twin_change(struct twin *twin, const struct edge_prefix *list, u32 n,
 static u32 twin_flush(struct twin *twin, u8 groups)
 {
 	u32 changed = 0, kept = 0, i;
+	bool counted = false;
 
 	for (i = 0; i < twin->count; i++) {
 		struct edge_prefix entry = twin->entries[i];
 
-		changed += !!(entry.groups & groups);
+		if (!i || compare_prefix(&twin->entries[i - 1], &entry))
+			counted = false;
+		if (entry.groups & groups && !counted)
+			changed++;
+		counted |= entry.groups & groups;
 		entry.groups &= ~groups;
 		if (entry.groups)
 			twin->entries[kept++] = entry;
@@ -623,6 +1111,24 @@ static u8 twin_lookup(const struct twin *twin, u8 family, const union nf_inet_ad
 		if (covers(&twin->entries[i], family, addr))
 			groups |= twin->entries[i].groups;
 	return groups;
+}
+
+/* Of the longest prefix that is in one of the groups, whatever has brought it there. */
+static void twin_see(struct twin *twin, u8 family, const union nf_inet_addr *addr, u8 groups,
+		     u32 second, u32 packets)
+{
+	const struct edge_prefix *longest = NULL;
+	u32 i;
+
+	for (i = 0; i < twin->count; i++)	/* shorter ones first */
+		if (covers(&twin->entries[i], family, addr) && twin->entries[i].groups & groups)
+			longest = &twin->entries[i];
+	for (i = 0; longest && i < twin->count; i++) {
+		if (compare_prefix(&twin->entries[i], longest))
+			continue;
+		twin->entries[i].packets += packets;
+		twin->entries[i].seen = second;
+	}
 }
 
 /* What the random test knows. */
@@ -662,6 +1168,7 @@ static struct edge_prefix random_prefix(struct twins *twins)
 		.family = one_in(twins, 2) ? NFPROTO_IPV4 : NFPROTO_IPV6,
 		.groups = 1 + below(twins, NF_EDGE_GROUP_MASK),
 		.name = names[below(twins, ARRAY_SIZE(names))],
+		.domain = domains[below(twins, ARRAY_SIZE(domains))],
 	};
 	u8 *byte = (u8 *)&prefix.addr;
 	u32 bits = family_bits(prefix.family), turn;
@@ -695,7 +1202,7 @@ static void compare_lookup(struct twins *twins, u8 family, const union nf_inet_a
 {
 	struct kunit *test = twins->test;
 
-	KUNIT_ASSERT_EQ_MSG(test, look_up(twins->table, family, addr),
+	KUNIT_ASSERT_EQ_MSG(test, look_up(test, twins->table, family, addr),
 			    twin_lookup(twins->twin, family, addr),
 			    "operation %u: look-up of %pI6", twins->operation, addr);
 }
@@ -739,6 +1246,11 @@ static void expect_same_prefix(struct twins *twins, const struct edge_prefix *go
 
 	KUNIT_ASSERT_STREQ_MSG(test, got_words.text, want_words.text, "operation %u",
 			       twins->operation);
+	KUNIT_ASSERT_EQ_MSG(test, got->packets, want->packets, "operation %u, %s",
+			    twins->operation, want_words.text);
+	if (want->packets)
+		KUNIT_ASSERT_EQ_MSG(test, got->seen, want->seen, "operation %u, %s",
+				    twins->operation, want_words.text);
 }
 
 /* Goes on from a prefix that need not be there. */
@@ -749,6 +1261,9 @@ static void compare_next(struct twins *twins)
 	bool found;
 	u32 i = 0;
 
+	prefix.domain = NULL;
+	prefix.place = 0;
+	prefix.more = true;
 	while (i < twins->twin->count && compare(&twins->twin->entries[i], &prefix) <= 0)
 		i++;
 	found = edge_prefix_next(twins->table, &prefix);
@@ -757,17 +1272,34 @@ static void compare_next(struct twins *twins)
 		expect_same_prefix(twins, &prefix, &twins->twin->entries[i]);
 }
 
-static void compare_covers(struct twins *twins)
+static void compare_covering(struct twins *twins)
 {
-	struct edge_prefix prefix = random_prefix(twins), at = random_prefix(twins);
+	struct edge_prefix prefix = { .family = NFPROTO_UNSPEC }, at = random_prefix(twins);
+	struct kunit *test = twins->test;
+	u32 i;
+
+	for (i = 0; i < twins->twin->count; i++) {
+		const struct edge_prefix *entry = &twins->twin->entries[i];
+
+		if (!covers(entry, at.family, &at.addr))
+			continue;
+		KUNIT_ASSERT_TRUE_MSG(test, edge_prefix_next_covering(twins->table, at.family,
+								      &at.addr, &prefix),
+				      "operation %u", twins->operation);
+		expect_same_prefix(twins, &prefix, entry);
+	}
+	KUNIT_ASSERT_FALSE_MSG(test, edge_prefix_next_covering(twins->table, at.family, &at.addr,
+							       &prefix),
+			       "operation %u", twins->operation);
+}
+
+static void compare_host_bits(struct twins *twins)
+{
+	struct edge_prefix at = random_prefix(twins);
 	const u8 *byte = (const u8 *)&at.addr;
 	struct kunit *test = twins->test;
 	bool host_bits = false;
 	int bit;
-
-	KUNIT_ASSERT_EQ_MSG(test, edge_prefix_covers(&prefix, at.family, &at.addr),
-			    covers(&prefix, at.family, &at.addr), "operation %u",
-			    twins->operation);
 
 	at.bits = below(twins, family_bits(at.family) + 1);
 	for (bit = at.bits; bit < family_bits(at.family); bit++)
@@ -809,7 +1341,7 @@ static void random_change(struct twins *twins)
 	int got, want;
 
 	if (one_in(twins, 10))	/* around what is there; perhaps less than that */
-		limit = max_t(int, (int)twins->twin->count - 2, 0) + below(twins, 6);
+		limit = max_t(int, (int)twin_prefixes(twins->twin) - 2, 0) + below(twins, 6);
 	for (i = 0; i < n; i++) {
 		list[i] = dels ? known_prefix(twins) : random_prefix(twins);
 		if (i && one_in(twins, 4)) {	/* once more, with other groups and name */
@@ -817,6 +1349,10 @@ static void random_change(struct twins *twins)
 			list[i].family = list[i - 1].family;
 			list[i].bits = list[i - 1].bits;
 		}
+		if (dels && one_in(twins, 3))
+			list[i].domain = NULL;
+		else if (dels && !list[i].domain)
+			list[i].domain = "";
 		if (dels && one_in(twins, 4))
 			list[i].groups = 0;
 	}
@@ -838,6 +1374,18 @@ static void random_change(struct twins *twins)
 		KUNIT_ASSERT_EQ_MSG(test, got_bad, want_bad, "operation %u, %s of %u entries",
 				    twins->operation, dels ? "del" : "add", n);
 	compare_edges(twins, &list[below(twins, n)]);
+}
+
+static void random_sighting(struct twins *twins)
+{
+	struct edge_prefix prefix = known_prefix(twins);
+	u32 second = FAR_FROM_NOW + twins->operation, packets = 1 + below(twins, 5);
+	u8 groups = 1 + below(twins, NF_EDGE_GROUP_MASK);
+
+	rcu_read_lock();
+	edge_prefix_see(twins->table, prefix.family, &prefix.addr, groups, second, packets);
+	rcu_read_unlock();
+	twin_see(twins->twin, prefix.family, &prefix.addr, groups, second, packets);
 }
 
 static void random_flush(struct twins *twins)
@@ -880,10 +1428,13 @@ static void prefix_table_is_like_its_twin(struct kunit *test)
 			random_flush(&twins);
 		else
 			random_change(&twins);
-		KUNIT_ASSERT_EQ_MSG(test, twins.table->count, twins.twin->count,
+		random_sighting(&twins);
+		KUNIT_ASSERT_EQ_MSG(test, twins.table->count, twin_prefixes(twins.twin),
 				    "operation %u", twins.operation);
 		compare_next(&twins);
-		compare_covers(&twins);
+		compare_host_bits(&twins);
+		if (one_in(&twins, 8))
+			compare_covering(&twins);
 		if (one_in(&twins, 32))
 			compare_all(&twins);
 		cond_resched();
@@ -892,16 +1443,26 @@ static void prefix_table_is_like_its_twin(struct kunit *test)
 }
 
 static struct kunit_case prefix_test_cases[] = {
+	KUNIT_CASE(prefix_tables_are_equal_when_they_say_the_same),
+	KUNIT_CASE(prefix_tables_are_equal_share_by_share),
 	KUNIT_CASE(prefix_empty_table_has_nothing),
 	KUNIT_CASE(prefix_nested_prefixes_unite_their_groups),
+	KUNIT_CASE(prefix_sightings_are_of_the_longest),
+	KUNIT_CASE(prefix_notes_are_told),
 	KUNIT_CASE(prefix_families_do_not_mix),
 	KUNIT_CASE(prefix_lists_in_order),
 	KUNIT_CASE(prefix_add_changes_groups_and_names),
 	KUNIT_CASE(prefix_del_leaves_groups),
 	KUNIT_CASE(prefix_flush_leaves_groups),
+	KUNIT_CASE(prefix_domains_have_shares),
+	KUNIT_CASE(prefix_staged_table_takes_domains),
+	KUNIT_CASE(prefix_domains_are_limited),
 	KUNIT_CASE_PARAM(prefix_list_is_taken_whole_or_not_at_all, list_gen_params),
 	KUNIT_CASE(prefix_del_counts_entries),
 	KUNIT_CASE(prefix_no_way_down_is_long),
+	KUNIT_CASE(prefix_staged_table_gathers),
+	KUNIT_CASE(prefix_staged_table_settles),
+	KUNIT_CASE(prefix_gathered_is_like_added),
 	KUNIT_CASE_PARAM(prefix_covers_and_host_bits, cover_gen_params),
 	KUNIT_CASE_SLOW(prefix_table_is_like_its_twin),
 	{}

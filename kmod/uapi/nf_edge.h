@@ -19,20 +19,43 @@
  * NF_EDGE_CMD_COMMIT puts it in force in one step; NF_EDGE_CMD_ABORT, or the
  * closing of the socket, throws it away. Reads always show the policy in force.
  *
+ * A commit with NF_EDGE_A_CONFIRM waits for NF_EDGE_CMD_CONFIRM. When that does not come in time,
+ * or NF_EDGE_CMD_REVERT comes, the policy before is in force again, with its partners, whoever
+ * still listens; changes made since are gone with the policy that they changed. Until then no
+ * other commit is taken.
+ *
  * Who has joined the multicast group NF_EDGE_MCGRP_CONFIG is sent an
  * NF_EDGE_CMD_CONFIG_NTF for every change of the policy in force of the network
  * namespace, in the order of the changes; ENOBUFS on that socket means that some
  * were lost.
+ *
+ * Who has joined the multicast group NF_EDGE_MCGRP_DROPS, which needs CAP_NET_ADMIN
+ * as changes do, is sent an NF_EDGE_CMD_DROP_NTF for packets of the network namespace
+ * that are dropped, or in audit would be, from the next tick of the kernel's clock on:
+ * of each reason at most 20 a second. The next one of that reason says how many were
+ * left out.
  */
 #ifndef _UAPI_NF_EDGE_H
 #define _UAPI_NF_EDGE_H
 
 #define NF_EDGE_GENL_NAME	"nf_edge"
+/*
+ * Tool and module of different releases work together as long as this is the same: a module refuses
+ * what it does not know, a tool passes over it. It moves when a tool of the release before would
+ * misread an answer, or save a policy without something that is in it.
+ */
 #define NF_EDGE_GENL_VERSION	1
 #define NF_EDGE_MCGRP_CONFIG	"config"
+#define NF_EDGE_MCGRP_DROPS	"drops"
 
 #define NF_EDGE_NAME_MAX	63	/* bytes of a partner's name, without NUL */
+#define NF_EDGE_DOMAIN_MAX	258	/* bytes of a partner's domain, without NUL */
+#define NF_EDGE_DOMAIN_HOST	"host:"	/* before the name of a host in a domain's place */
+#define NF_EDGE_DOMAINS_MAX	1024	/* that one prefix may come from */
 #define NF_EDGE_PORT_MAP_BYTES	8192	/* 65,536 bits */
+#define NF_EDGE_CONFIRM_MAX	86400	/* seconds to confirm a policy in */
+#define NF_EDGE_INTERFACES_MAX	4096	/* Edge addresses of a policy, whatever their roles */
+#define NF_EDGE_PARTNERS_MAX	4194304	/* prefixes of a policy */
 
 /*
  * The lists. X(ID, "name"): ID completes an enumerator, the name is what users
@@ -95,6 +118,21 @@
 	X(DROP,		"drop")		\
 	X(PASS,		"pass")
 
+/* What a row makes of a flow; it admits only in the first two. */
+#define NF_EDGE_FINDINGS(X)			\
+	X(LISTED,		"listed")	\
+	X(ANY,			"any")		\
+	X(OUTRANKED,		"outranked")	\
+	X(NOT_LISTED,		"not-listed")	\
+	X(DISABLED,		"disabled")	\
+	X(PORT,			"port")		\
+	X(PROTOCOL,		"protocol")	\
+	X(ROLE,			"role")		\
+	X(DIRECTION,		"direction")	\
+	X(MALFORMED,		"malformed")	\
+	X(WRONG_DEVICE,		"wrong-device")	\
+	X(INVALID_STATE,	"invalid-state")
+
 #define NF_EDGE_ENUMERATOR_MODE(id, name)	NF_EDGE_MODE_##id,
 #define NF_EDGE_ENUMERATOR_UNLISTED(id, name)	NF_EDGE_UNLISTED_##id,
 #define NF_EDGE_ENUMERATOR_RTP_MATCH(id, name)	NF_EDGE_RTP_MATCH_##id,
@@ -104,6 +142,7 @@
 #define NF_EDGE_ENUMERATOR_PEERS(id, name)	NF_EDGE_PEERS_##id,
 #define NF_EDGE_ENUMERATOR_REASON(id, name)	NF_EDGE_REASON_##id,
 #define NF_EDGE_ENUMERATOR_VERDICT(id, name)	NF_EDGE_VERDICT_##id,
+#define NF_EDGE_ENUMERATOR_FINDING(id, name)	NF_EDGE_FINDING_##id,
 
 enum nf_edge_mode { NF_EDGE_MODES(NF_EDGE_ENUMERATOR_MODE) NF_EDGE_MODE_COUNT };
 enum nf_edge_unlisted { NF_EDGE_UNLISTEDS(NF_EDGE_ENUMERATOR_UNLISTED) NF_EDGE_UNLISTED_COUNT };
@@ -115,6 +154,7 @@ enum nf_edge_row { NF_EDGE_ROWS(NF_EDGE_ENUMERATOR_ROW) NF_EDGE_ROW_COUNT };
 enum nf_edge_peers { NF_EDGE_PEERSS(NF_EDGE_ENUMERATOR_PEERS) NF_EDGE_PEERS_COUNT };
 enum nf_edge_reason { NF_EDGE_REASONS(NF_EDGE_ENUMERATOR_REASON) NF_EDGE_REASON_COUNT };
 enum nf_edge_verdict { NF_EDGE_VERDICTS(NF_EDGE_ENUMERATOR_VERDICT) NF_EDGE_VERDICT_COUNT };
+enum nf_edge_finding { NF_EDGE_FINDINGS(NF_EDGE_ENUMERATOR_FINDING) NF_EDGE_FINDING_COUNT };
 
 #define NF_EDGE_GROUP_MASK	((1 << NF_EDGE_GROUP_COUNT) - 1)
 
@@ -122,7 +162,8 @@ enum nf_edge_verdict { NF_EDGE_VERDICTS(NF_EDGE_ENUMERATOR_VERDICT) NF_EDGE_VERD
  * enum nf_edge_cmd - the commands
  *
  * @NF_EDGE_CMD_STATUS_GET: do. Answers VERSION, MODE, UNLISTED, GENERATION,
- *	RTP_MATCH, RTP_PORTS, INTERFACES, PARTNERS, UPTIME.
+ *	RTP_MATCH, RTP_PORTS, INTERFACES, PARTNERS, UPTIME and, while the policy
+ *	waits for its confirmation, CONFIRM: the seconds that are left.
  * @NF_EDGE_CMD_STATUS_SET: do, admin. Takes any of MODE, UNLISTED, RTP_MATCH,
  *	RTP_PORTS and sets what is given; setting the present value is no error.
  * @NF_EDGE_CMD_INTERFACE_GET: dump. Takes ROLE as a filter; each answer has
@@ -132,15 +173,24 @@ enum nf_edge_verdict { NF_EDGE_VERDICTS(NF_EDGE_ENUMERATOR_VERDICT) NF_EDGE_VERD
  *	to another device is refused (-EBUSY).
  * @NF_EDGE_CMD_INTERFACE_DEL: do, admin. ROLE, ADDRESS, TOLERANT.
  * @NF_EDGE_CMD_INTERFACE_FLUSH: do, admin. Optional ROLE.
- * @NF_EDGE_CMD_PARTNER_GET: dump. Filters: GROUPS (in any of them), NAME,
- *	ADDRESS (prefixes that cover it). Each answer has ADDRESS, PREFIX_LEN,
- *	GROUPS and, when named, NAME; sorted IPv4 before IPv6, by address, shorter
- *	prefixes first.
+ * @NF_EDGE_CMD_PARTNER_GET: dump. Filters: GROUPS (in any of them), NAME and
+ *	DOMAIN (empty: whichever there is), ADDRESS (prefixes that cover it), IDLE
+ *	(for so long, or longer). Each answer has ADDRESS, PREFIX_LEN, GROUPS,
+ *	PACKETS, IDLE and, when there is one, NAME and DOMAIN; sorted IPv4 before
+ *	IPv6, by address, shorter prefixes first, then by DOMAIN, without one first.
+ *	A prefix is answered once for each of its domains, with the groups that it
+ *	has from there; PACKETS and IDLE are the prefix's each time.
  * @NF_EDGE_CMD_PARTNER_ADD: do, admin. One or more ENTRY, each ADDRESS,
- *	PREFIX_LEN, GROUPS, optional NAME; TOLERANT. All of them or none. An entry
- *	that neither adds a group nor renames is refused (-EEXIST).
+ *	PREFIX_LEN, GROUPS, optional NAME and DOMAIN; TOLERANT; optional GENERATION as
+ *	for COMMIT. All of them or none. An entry that neither adds a group nor
+ *	renames is refused (-EEXIST); an empty NAME takes the name away. What a partner
+ *	has from a domain, from another and from none does not mix: it is in a group as
+ *	long as one of them says so. The last entries may have LEAVES: they are as
+ *	PARTNER_DEL has them, without NAME, and go when the others have come.
  * @NF_EDGE_CMD_PARTNER_DEL: do, admin. One or more ENTRY, each ADDRESS,
- *	PREFIX_LEN, optional GROUPS (default: the whole partner); TOLERANT.
+ *	PREFIX_LEN, optional GROUPS (default: all) and DOMAIN (what the partner has
+ *	from there; empty: from no domain; default: wherever from); TOLERANT; optional
+ *	GENERATION.
  * @NF_EDGE_CMD_PARTNER_FLUSH: do, admin. Optional GROUPS: leave these groups.
  * @NF_EDGE_CMD_RULE_GET: dump. Each answer has ROW, CLASS, PROTOCOL, DPORT (0:
  *	the RTP port map), FROM, TO, PEERS, ENABLED, PACKETS, BYTES, FLOWS.
@@ -149,20 +199,35 @@ enum nf_edge_verdict { NF_EDGE_VERDICTS(NF_EDGE_ENUMERATOR_VERDICT) NF_EDGE_VERD
  * @NF_EDGE_CMD_DROP_GET: dump. Each answer has REASON, PACKETS, BYTES.
  * @NF_EDGE_CMD_STATS_RESET: do, admin. Rows and reasons count from zero again.
  * @NF_EDGE_CMD_EXPLAIN: do. SOURCE (initiator), DESTINATION (responder),
- *	PROTOCOL, DPORT, optional SPORT, IIF, OIF. Answers VERDICT, MODE, and ROW
- *	(accept) or REASON (drop, and pass because of "unlisted pass"). A pass
- *	without REASON means that neither end is an Edge address.
+ *	PROTOCOL, DPORT, optional SPORT, IIF, OIF, ALL. Answers VERDICT, MODE, and
+ *	ROW (accept) or REASON (drop, and pass because of "unlisted pass"). A pass
+ *	without REASON means that neither end is an Edge address. With ALL an ENTRY
+ *	for each row, in order, of ROW and FINDING.
  * @NF_EDGE_CMD_BEGIN: do, admin. Opens this socket's transaction; one that was
  *	open is thrown away.
  * @NF_EDGE_CMD_COMMIT: do, admin. Optional GENERATION: refused (-ESTALE) unless
- *	it is the generation in force.
+ *	it is the generation in force. A policy that says what the one in force
+ *	says is no change. Optional CONFIRM: unless the policy is confirmed in
+ *	time, the one before comes back. Refused (-EBUSY) while one waits.
  * @NF_EDGE_CMD_ABORT: do, admin.
  * @NF_EDGE_CMD_CONFIG_NTF: event, group "config": a change that is in force, the
  *	resetting of the counters too. Has COMMAND (what made it), GENERATION,
  *	INTERFACES, PARTNERS (all three: afterwards), and what was asked for:
- *	the attributes of the command, for a commit MODE, UNLISTED and RTP_MATCH.
+ *	the attributes of the command, for a whole policy (COMMAND commit or
+ *	revert) MODE, UNLISTED and RTP_MATCH. Has CONFIRM as the status has.
  *	ENTRIES counts the ENTRY that were asked for; a request of some hundred
  *	is not repeated.
+ * @NF_EDGE_CMD_CONFIRM: do, admin. The policy in force stays. -ENOENT when none
+ *	waits for that.
+ * @NF_EDGE_CMD_REVERT: do, admin. The policy before comes back at once; the
+ *	command that is told, too, when it comes back by itself. -ENOENT as above.
+ * @NF_EDGE_CMD_DROP_NTF: event, group "drops": a packet that was dropped, or would
+ *	have been. Has REASON, MODE, LEFT_OUT, and of its flow SOURCE (initiator) and
+ *	DESTINATION (responder), and where known PROTOCOL, SPORT, DPORT, IIF and OIF;
+ *	REPLY when it went from DESTINATION to SOURCE. An ICMP error is told by the flow
+ *	that it is about, if there is one. ROW is the first that would have had to admit
+ *	it: for not-listed one that does not list the remote address, for disabled one
+ *	that is.
  */
 enum nf_edge_cmd {
 	/* private: */
@@ -187,6 +252,9 @@ enum nf_edge_cmd {
 	NF_EDGE_CMD_COMMIT,
 	NF_EDGE_CMD_ABORT,
 	NF_EDGE_CMD_CONFIG_NTF,
+	NF_EDGE_CMD_CONFIRM,
+	NF_EDGE_CMD_REVERT,
+	NF_EDGE_CMD_DROP_NTF,
 	/* private: */
 	__NF_EDGE_CMD_MAX
 };
@@ -233,6 +301,17 @@ enum nf_edge_cmd {
  * @NF_EDGE_A_TOLERANT: flag: what is there already, or gone already, is no error
  * @NF_EDGE_A_COMMAND: u32, enum nf_edge_cmd
  * @NF_EDGE_A_ENTRIES: u32, number of ENTRY
+ * @NF_EDGE_A_IDLE: u32, seconds since a partner's last packet; since it was added, when
+ *	none has come. Packets count that came from it and were admitted because it is listed.
+ * @NF_EDGE_A_CONFIRM: u32, seconds to confirm a policy in, 1 to NF_EDGE_CONFIRM_MAX
+ * @NF_EDGE_A_ALL: flag: every row is told
+ * @NF_EDGE_A_FINDING: u32, enum nf_edge_finding
+ * @NF_EDGE_A_LEFT_OUT: u32, how many of that reason were not told since the last that was
+ * @NF_EDGE_A_REPLY: flag: from the responder to the initiator
+ * @NF_EDGE_A_DOMAIN: NUL string, the DNS domain whose service a partner is found by, or
+ *	NF_EDGE_DOMAIN_HOST and a host's name: lower-case letters, digits and hyphens, at most
+ *	63 between dots. The module keeps it for those who look it up
+ * @NF_EDGE_A_LEAVES: flag: this one leaves, if it is there
  */
 enum nf_edge_attr {
 	/* private: */
@@ -276,6 +355,14 @@ enum nf_edge_attr {
 	NF_EDGE_A_TOLERANT,
 	NF_EDGE_A_COMMAND,
 	NF_EDGE_A_ENTRIES,
+	NF_EDGE_A_IDLE,
+	NF_EDGE_A_CONFIRM,
+	NF_EDGE_A_ALL,
+	NF_EDGE_A_FINDING,
+	NF_EDGE_A_LEFT_OUT,
+	NF_EDGE_A_REPLY,
+	NF_EDGE_A_DOMAIN,
+	NF_EDGE_A_LEAVES,
 	/* private: */
 	__NF_EDGE_A_MAX
 };

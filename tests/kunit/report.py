@@ -17,8 +17,10 @@ RESULT = re.compile(r"^( *)(ok|not ok) (\d+) ?(?:- )?(.*?)(?: # (SKIP.*))?$")
 HEADER = re.compile(r"^ *(KTAP version|# Subtest:|# module:)")
 PLAN = re.compile(r"^( *)1\.\.(\d+)$")
 INDENT = 4
-PURE = ["policy", "ports", "prefix"]
-COMPLETE = ["policy"]       # the law
+# Which file, and the object that it is compiled into.
+PURE = {"policy.c": "policy", "judge.h": "policy", "ports.c": "ports", "prefix.c": "prefix",
+        "tree.c": "tree", "roll.c": "roll"}
+COMPLETE = ["policy.c", "judge.h"]       # the law
 
 
 def read_lines(path):
@@ -91,16 +93,16 @@ def first(lines, pattern):
 class Coverage:
     """Of one file: how often each line ran, and each way that a line may go."""
 
-    def __init__(self, build, noun):
+    def __init__(self, build, name):
         self.lines, self.branches = {}, {}
-        data = glob.glob(f"{build}/net/netfilter/nf_edge/{noun}.gcda")
+        data = glob.glob(f"{build}/net/netfilter/nf_edge/{PURE[name]}.gcda")
         if not data:
             return
         output = subprocess.run(
             ["gcov", "--json-format", "--branch-probabilities", "--stdout", *data],
             cwd=build, check=True, capture_output=True, text=True).stdout
         for file in json.loads(output)["files"]:
-            if os.path.basename(file["file"]) == f"{noun}.c":
+            if os.path.basename(file["file"]) == name:
                 for line in file["lines"]:
                     self.add(line)
 
@@ -136,10 +138,10 @@ class Coverage:
                 if not all(counts)}
 
 
-def source_lines(noun, numbers):
-    with open(f"{TREE}/kmod/{noun}.c", encoding="utf-8") as file:
+def source_lines(name, numbers):
+    with open(f"{TREE}/kmod/{name}", encoding="utf-8") as file:
         text = file.read().splitlines()
-    return [f"kmod/{noun}.c:{number}: {text[number - 1].strip()}" for number in numbers]
+    return [f"kmod/{name}:{number}: {text[number - 1].strip()}" for number in numbers]
 
 
 class Unreachable:
@@ -166,20 +168,20 @@ class Unreachable:
 
 def report_coverage(tap, build):
     unreachable = Unreachable()
-    for noun in PURE:
-        coverage = Coverage(build, noun)
-        print(f"# coverage {noun}.c: lines {coverage.line_share()}, "
+    for name in PURE:
+        coverage = Coverage(build, name)
+        print(f"# coverage {name}: lines {coverage.line_share()}, "
               f"branches {coverage.branch_share()}")
-        lines = source_lines(noun, coverage.missed_lines())
+        lines = source_lines(name, coverage.missed_lines())
         missed = coverage.missed_branches()
-        if noun not in COMPLETE:
+        if name not in COMPLETE:
             for line in lines:
                 print(f"# coverage never runs {line}")
             continue
-        branches = [line for line, ways in zip(source_lines(noun, missed), missed.values())
+        branches = [line for line, ways in zip(source_lines(name, missed), missed.values())
                     if not unreachable.excuse(line, ways)]
-        tap.check(f"every line of {noun}.c is run", coverage.lines and not lines, *lines)
-        tap.check(f"every branch of {noun}.c is taken, or known to be unreachable",
+        tap.check(f"every line of {name} is run", coverage.lines and not lines, *lines)
+        tap.check(f"every branch of {name} is taken, or known to be unreachable",
                   coverage.branches and not branches, *branches)
     idle = unreachable.idle()
     tap.check("every unreachable branch is there and not taken", not idle, *idle)
