@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * check, load, save: whole policies
+ * check, load, confirm, revert, save: whole policies
  */
 #include <errno.h>
 #include <limits.h>
@@ -15,12 +15,17 @@
 /* Of a line in a policy file, with its end. To save 32,768 single ports takes 191,061. */
 #define LINE_BYTES	262144
 #define SAVE_TRIES	20
+#define TOLD		100	/* errors, or warnings of a kind; the rest is counted */
 
 /* ---- reading ---- */
 
 /**
  * struct reader - a policy file being read
  * @name: as messages call it
+ * @text: LINE_BYTES of the file, and room for a NUL
+ * @at: where in @text the next line begins
+ * @end: where what has been read ends
+ * @errors: lines that were refused
  */
 struct reader {
 	const char *name;
@@ -28,41 +33,73 @@ struct reader {
 	struct policy *policy;
 	struct words words;
 	struct op op;
-	char *line;
-	size_t room;
+	char *text;
+	size_t at;
+	size_t end;
+	size_t errors;
 };
 
-/* The length of the next line, -1: there is none, -2: it is too long, -3: no memory. */
-static int next_line(struct reader *reader)
+/* Moves what is left to the front and reads on. Whether there was more. */
+static bool read_on(struct reader *reader)
 {
-	int length, byte;
-	char *line;
+	size_t more;
 
-	for (length = 0; length < LINE_BYTES; length++) {
-		line = grow(reader->line, length, &reader->room, 1);
-		if (!line)
-			return -3;
-		reader->line = line;
-		byte = getc_unlocked(reader->file);
-		if (byte == EOF || byte == '\n') {
-			line[length] = '\0';
-			return byte == EOF && !length ? -1 : length;
-		}
-		line[length] = byte;
-	}
-	return -2;
+	memmove(reader->text, reader->text + reader->at, reader->end - reader->at);
+	reader->end -= reader->at;
+	reader->at = 0;
+	more = fread(reader->text + reader->end, 1, LINE_BYTES - reader->end, reader->file);
+	reader->end += more;
+	return more;
 }
 
-static bool take_line(struct reader *reader, int length)
+/* Leaves the rest of a line that is too long. */
+static void skip_line(struct reader *reader)
+{
+	char *end;
+
+	do {
+		reader->at = reader->end;
+		read_on(reader);
+		end = memchr(reader->text, '\n', reader->end);
+	} while (!end && reader->end);
+	reader->at = end ? end + 1 - reader->text : 0;
+}
+
+/* The length of the next line, -1: there is none, -2: it was too long. */
+static int next_line(struct reader *reader, char **line)
+{
+	char *end;
+
+	for (;;) {
+		*line = reader->text + reader->at;
+		end = memchr(*line, '\n', reader->end - reader->at);
+		if (end || !read_on(reader))
+			break;
+	}
+	*line = reader->text + reader->at;
+	if (!end && reader->end == LINE_BYTES && !reader->at) {
+		skip_line(reader);
+		return -2;
+	}
+	if (!end && reader->at == reader->end)
+		return -1;
+	if (!end)
+		end = reader->text + reader->end;
+	*end = '\0';
+	reader->at = end + (end < reader->text + reader->end) - reader->text;
+	return end - *line;
+}
+
+static bool take_line(struct reader *reader, char *line, int length)
 {
 	const struct command *command;
 	struct op *op = &reader->op;
 
 	if (length == -2)
 		return refuse(op, "the line is longer than %d bytes", LINE_BYTES - 1);
-	if (length < 0)
-		return refuse(op, "out of memory");
-	if (!parse_line(op, reader->line, length, &reader->words))
+	if (parse_plain_partner(op, line, length))
+		return policy_partner(reader->policy, op);
+	if (!parse_line(op, line, length, &reader->words))
 		return false;
 	if (!reader->words.count)
 		return true;
@@ -76,32 +113,41 @@ static bool take_line(struct reader *reader, int length)
 	return command->stage(reader->policy, op);
 }
 
+/* Whoever corrects a file wants to know all that is wrong with it. */
 static int read_lines(struct reader *reader)
 {
+	char *line;
 	int length;
 
-	while ((length = next_line(reader)) != -1) {
-		reader->policy->line++;
-		if (!take_line(reader, length))
-			return fail("%s:%u: %s", reader->name, reader->policy->line,
-				    reader->op.error);
+	while ((length = next_line(reader, &line)) != -1) {
+		if (!(++reader->policy->line & 0xffff))
+			out_progress("lines read", reader->policy->line);
+		if (take_line(reader, line, length))
+			continue;
+		if (reader->errors++ < TOLD)
+			fail("%s:%u: %s", reader->name, reader->policy->line, reader->op.error);
 	}
+	out_progress_end();
 	if (ferror(reader->file))
 		return fail("%s: %s", reader->name, strerror(errno));
-	return EXIT_DONE;
+	if (reader->errors > TOLD)
+		fail("%s: and %zu more", reader->name, reader->errors - TOLD);
+	return reader->errors ? EXIT_REFUSED : EXIT_DONE;
 }
 
-/* Reads the policy that @name holds; "-" is standard input. */
-static int read_policy(const struct options *options, const char *name,
-		       struct policy *policy)
+int policy_read(const struct options *options, const char *name, struct policy *policy)
 {
 	struct reader *reader = calloc(1, sizeof(*reader));
 	bool standard = !strcmp(name, "-");
 	int result;
 
 	policy_init(policy, options->quiet);
-	if (!reader)
+	if (reader)
+		reader->text = malloc(LINE_BYTES + 1);
+	if (!reader || !reader->text) {
+		free(reader);
 		return fail("out of memory");
+	}
 	reader->name = name;
 	reader->policy = policy;
 	reader->file = standard ? stdin : fopen(name, "r");
@@ -110,16 +156,63 @@ static int read_policy(const struct options *options, const char *name,
 		fclose(reader->file);
 	op_free(&reader->op);
 	free(reader->words.word);
-	free(reader->line);
+	free(reader->text);
 	free(reader);
 	return result;
 }
 
+/* ---- checking ---- */
+
+static void warn_of_dns(const char *file, const struct policy *policy)
+{
+	if (policy_blocks_dns(policy))
+		warn("%s: %s", file,
+		     "\"unlisted drop\" cuts the access addresses off from DNS (port 53) and certificate revocation (TCP 80), which no row covers; \"unlisted pass\" leaves them to nftables, see edgectl(8)");
+}
+
+static void warn_of_idle_rows(const char *file, const struct policy *policy)
+{
+	uint32_t group, rows;
+	char text[ERROR_TEXT];
+
+	for (group = 0; group < NF_EDGE_GROUP_COUNT; group++) {
+		rows = policy_idle_rows(policy, group);
+		if (rows)
+			warn("%s: no partner is in group %s, so nobody is admitted by %s", file,
+			     group_names[group], names_text(row_names, rows, text));
+	}
+}
+
+struct covered {
+	const char *file;
+	size_t count;
+};
+
+static void warn_of_covered(void *context, const struct entry *inner, const struct entry *outer)
+{
+	char text[PREFIX_TEXT], by[PREFIX_TEXT];
+	struct covered *covered = context;
+
+	if (covered->count++ < TOLD)
+		warn("%s:%u: partner %s is covered by %s (line %u)", covered->file, inner->line,
+		     prefix_text(&inner->prefix, text), prefix_text(&outer->prefix, by),
+		     outer->line);
+}
+
 int cmd_check(const struct options *options, struct op *op)
 {
+	struct covered covered = { .file = op->text };
 	struct policy policy;
-	int result = read_policy(options, op->text, &policy);
+	int result = policy_read(options, op->text, &policy);
 
+	if (!result && !options->quiet) {
+		policy_complete(&policy);
+		warn_of_dns(op->text, &policy);
+		warn_of_idle_rows(op->text, &policy);
+		policy_covered(&policy, warn_of_covered, &covered);
+		if (covered.count > TOLD)
+			warn("%s: and %zu more", op->text, covered.count - TOLD);
+	}
 	policy_free(&policy);
 	return result;
 }
@@ -186,10 +279,12 @@ static int load_partners(struct nl *nl, const char *file, const struct table *ta
 }
 
 /* One transaction on one socket: all of it or nothing. */
-static int load_policy(struct nl *nl, const char *file, const struct policy *policy)
+static int load_policy(struct nl *nl, const char *file, const struct policy *policy,
+		       uint32_t seconds)
 {
 	int result;
 
+	nl_progress = out_progress;
 	if (nl_begin(nl))
 		return report(nl, -1, NULL, NULL);
 	if ((policy->settings.given && nl_set(nl, &policy->settings)) ||
@@ -198,45 +293,77 @@ static int load_policy(struct nl *nl, const char *file, const struct policy *pol
 	result = load_interfaces(nl, file, &policy->interfaces);
 	if (!result)
 		result = load_partners(nl, file, &policy->partners);
-	if (!result && nl_commit(nl))
+	out_progress_end();
+	if (!result && nl_commit(nl, seconds))
 		result = report_file(nl, file, NULL, NULL, 0);
 	return result;
+}
+
+/* What becomes of a policy that waits for its confirmation, if it does. */
+static int tell_of_wait(const struct options *options, struct nl *nl)
+{
+	struct out out = out_start(options);
+	struct status status;
+
+	if (nl_status(nl, &status))
+		return report(nl, -1, NULL, NULL);
+	out_object(&out, NULL, OUT_SILENT);
+	if (status.left < 0) {
+		out_string(&out, "confirm_within", NULL);
+		out_line(&out, "nothing has changed, and nothing is to be confirmed");
+	} else {
+		out_seconds(&out, "confirm_within", status.left);
+		out_line(&out, "unless confirmed within %d seconds, the policy before comes back",
+			 status.left);
+	}
+	out_object_end(&out);
+	return EXIT_DONE;
 }
 
 int cmd_load(const struct options *options, struct op *op)
 {
 	struct policy policy;
 	struct nl *nl;
-	int result = read_policy(options, op->text, &policy);
+	int result = policy_read(options, op->text, &policy);
 
 	if (!result) {
 		nl = nl_attach();
-		result = load_policy(nl, op->text, &policy);
+		result = load_policy(nl, op->text, &policy, op->value);
+		if (!result && op->set)
+			result = tell_of_wait(options, nl);
 		nl_detach(nl);
 	}
-	if (!result && !options->quiet && policy_blocks_dns(&policy))
-		warn("%s",
-		     "\"unlisted drop\" cuts the access addresses off from DNS (port 53) and certificate revocation (TCP 80), which no row covers; \"unlisted pass\" leaves them to nftables, see edgectl(8)");
+	if (!result && !options->quiet)
+		warn_of_dns(op->text, &policy);
 	policy_free(&policy);
+	return result;
+}
+
+int cmd_confirm(const struct options *options, struct op *op)
+{
+	struct nl *nl = nl_attach();
+	int result = report(nl, nl_confirm(nl), NULL, NULL);
+
+	(void)options;
+	(void)op;
+	nl_detach(nl);
+	return result;
+}
+
+int cmd_revert(const struct options *options, struct op *op)
+{
+	struct nl *nl = nl_attach();
+	int result = report(nl, nl_revert(nl), NULL, NULL);
+
+	(void)options;
+	(void)op;
+	nl_detach(nl);
 	return result;
 }
 
 /* ---- saving ---- */
 
-/**
- * struct saved - a policy as the kernel has it, all of one generation
- */
-struct saved {
-	struct status status;
-	struct rule *rules;
-	size_t rule_count;
-	struct entry *interfaces;
-	size_t interface_count;
-	struct entry *partners;
-	size_t partner_count;
-};
-
-static void forget(struct saved *saved)
+void policy_forget(struct saved *saved)
 {
 	free(saved->rules);
 	entries_free(saved->interfaces, saved->interface_count);
@@ -244,18 +371,20 @@ static void forget(struct saved *saved)
 	*saved = (struct saved){ 0 };
 }
 
-static int gather_once(struct nl *nl, struct saved *saved)
+int policy_gather_once(struct nl *nl, struct saved *saved)
 {
+	const struct partner_filter all = { 0 };
+
 	if (nl_status(nl, &saved->status) ||
 	    nl_rules(nl, &saved->rules, &saved->rule_count) ||
 	    nl_interfaces(nl, 0, &saved->interfaces, &saved->interface_count) ||
-	    nl_partners(nl, 0, NULL, NULL, &saved->partners, &saved->partner_count))
+	    nl_partners(nl, &all, &saved->partners, &saved->partner_count))
 		return -1;
 	return 0;
 }
 
 /* Dumps until all parts are of one generation. */
-static int gather(struct saved *saved)
+int policy_gather(struct saved *saved)
 {
 	struct nl *nl = nl_attach();
 	struct status after;
@@ -263,12 +392,12 @@ static int gather(struct saved *saved)
 
 	for (try = 0; try < SAVE_TRIES; try++) {
 		*saved = (struct saved){ 0 };
-		result = gather_once(nl, saved);
+		result = policy_gather_once(nl, saved);
 		if (!result)
 			result = nl_status(nl, &after);
 		if (result || after.generation == saved->status.generation)
 			break;
-		forget(saved);
+		policy_forget(saved);
 	}
 	if (try == SAVE_TRIES)
 		result = fail("the policy changes all the time; try again");
@@ -278,8 +407,7 @@ static int gather(struct saved *saved)
 	return result;
 }
 
-/* A word as a policy file has it: in quotes when it could be misread. */
-static void put_word(FILE *file, const char *word)
+void policy_put_word(FILE *file, const char *word)
 {
 	bool quote = !*word || strpbrk(word, " \t#\"\\");
 
@@ -298,7 +426,7 @@ static void put_option(FILE *file, const char *option, const char *word)
 {
 	if (word) {
 		fprintf(file, " %s ", option);
-		put_word(file, word);
+		policy_put_word(file, word);
 	}
 	putc('\n', file);
 }
@@ -338,6 +466,8 @@ static void put_policy(FILE *file, const struct saved *saved)
 
 		fprintf(file, "partner add %s group %s", prefix_text(&entry->prefix, prefix),
 			groups_text(entry->mask, groups));
+		if (entry->domain)
+			fprintf(file, " domain %s", entry->domain);
 		put_option(file, "name", entry->text);
 	}
 }
@@ -406,13 +536,13 @@ int cmd_save(const struct options *options, struct op *op)
 	int result;
 
 	(void)options;
-	result = gather(&saved);
+	result = policy_gather(&saved);
 	if (!result) {
 		if (!op->text || !strcmp(op->text, "-"))
 			put_policy(stdout, &saved);
 		else
 			result = save_to(op->text, &saved);
 	}
-	forget(&saved);
+	policy_forget(&saved);
 	return result;
 }

@@ -57,6 +57,10 @@ static void show(const struct options *options, const struct status *status,
 	out_number(&out, "interfaces", status->interfaces);
 	out_number(&out, "partners", status->partners);
 	out_seconds(&out, "uptime", status->uptime);
+	if (status->left >= 0)
+		out_seconds(&out, "confirm_within", status->left);
+	else if (options->json)
+		out_string(&out, "confirm_within", NULL);
 	out_object(&out, "accepted", OUT_LABELLED);
 	out_number(&out, "packets", totals->accepted.packets);
 	out_number(&out, "bytes", totals->accepted.bytes);

@@ -5,6 +5,12 @@
 #ifndef EDGECTL_EDGECTL_H
 #define EDGECTL_EDGECTL_H
 
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "dns.h"
+#include "live.h"
 #include "nl.h"
 #include "out.h"
 #include "parse.h"
@@ -30,7 +36,10 @@ struct options {
  * @object: its first word
  * @name: its second word; NULL: the object takes arguments itself
  * @min: arguments that must be there; the parser knows what may be
- * @usage: its synopsis; NULL: another spelling of a command that has one
+ * @usage: its synopsis; NULL: another spelling of the command above. Help and completion are
+ *	made of it: words in capitals stand for others, [...] may be left out, | is between words
+ *	of which one is meant, and ... behind what may be said again
+ * @about: a sentence, with which its entry in edgectl(8) begins
  * @parse: words -> op
  * @run: does it; returns the exit code
  * @stage: takes it up into a whole policy; NULL: not for policy files
@@ -42,16 +51,53 @@ struct command {
 	const char *name;
 	int min;
 	const char *usage;
+	const char *about;
 	parse_fn parse;
 	int (*run)(const struct options *options, struct op *op);
 	stage_fn stage;
 };
+
+extern const struct command commands[];	/* ends with one that has no object */
+
+/* The first command of the object that @word names or abbreviates. NULL: see op->error. */
+const struct command *command_object(struct op *op, const char *word);
+
+/* That of an object's commands. NULL: see op->error. */
+const struct command *command_find(struct op *op, const struct command *object,
+				   const char *word);
+
+/* Whether one follows the other in the table, and is of the same object. */
+static inline bool command_is_of(const struct command *command, const struct command *object)
+{
+	return command->object && !strcmp(command->object, object->object);
+}
+
+/* That line of the table that has its synopsis. */
+static inline const struct command *command_usage(const struct command *command)
+{
+	while (!command->usage)
+		command--;
+	return command;
+}
 
 /*
  * Finds and parses the command of these words into @op. NULL: op->error says
  * what is not understood.
  */
 const struct command *command_parse(struct op *op, int argc, char *const argv[]);
+
+/*
+ * What may follow these words, one a line: those that begin as what is there already, and "/" where
+ * a file is meant; some perhaps twice. complete.c
+ */
+void complete_words(int argc, char *const argv[], const char *begun);
+/* The same of options. */
+void complete_options(const struct option *options, const char *begun);
+/* The same of the names in a directory. */
+void complete_names(const char *directory, const char *begun);
+
+/* All commands in a page. cmd_help.c */
+void help_summary(FILE *file);
 
 int cmd_help(const struct options *options, struct op *op);
 int cmd_status(const struct options *options, struct op *op);
@@ -65,18 +111,60 @@ int cmd_partner_list(const struct options *options, struct op *op);
 int cmd_partner_add(const struct options *options, struct op *op);
 int cmd_partner_del(const struct options *options, struct op *op);
 int cmd_partner_flush(const struct options *options, struct op *op);
+int cmd_partner_refresh(const struct options *options, struct op *op);
+int cmd_partner_import(const struct options *options, struct op *op);
 int cmd_rule_list(const struct options *options, struct op *op);
 int cmd_rule_enable(const struct options *options, struct op *op);
 int cmd_rule_set(const struct options *options, struct op *op);
 int cmd_stats(const struct options *options, struct op *op);
 int cmd_stats_reset(const struct options *options, struct op *op);
+int cmd_stats_watch(const struct options *options, struct op *op);
+int cmd_metrics(const struct options *options, struct op *op);
+int cmd_monitor(const struct options *options, struct op *op);
 int cmd_rtp(const struct options *options, struct op *op);
 int cmd_rtp_set(const struct options *options, struct op *op);
 int cmd_rtp_match(const struct options *options, struct op *op);
 int cmd_explain(const struct options *options, struct op *op);
+int cmd_doctor(const struct options *options, struct op *op);
 int cmd_check(const struct options *options, struct op *op);
+int cmd_diff(const struct options *options, struct op *op);
 int cmd_load(const struct options *options, struct op *op);
+int cmd_confirm(const struct options *options, struct op *op);
+int cmd_revert(const struct options *options, struct op *op);
 int cmd_save(const struct options *options, struct op *op);
+
+/*
+ * Reads the policy that a file holds; "-" is standard input. Has said all that is wrong with it
+ * when it answers EXIT_REFUSED; @policy is to be freed in any case. cmd_policy.c
+ */
+int policy_read(const struct options *options, const char *name, struct policy *policy);
+
+/**
+ * struct saved - a policy as the kernel has it, all of one generation
+ * @interfaces: an entry for each role
+ */
+struct saved {
+	struct status status;
+	struct rule *rules;
+	size_t rule_count;
+	struct entry *interfaces;
+	size_t interface_count;
+	struct entry *partners;
+	size_t partner_count;
+};
+
+/* The policy in force. Returns an exit code, after an error line; to be forgotten in any case. */
+int policy_gather(struct saved *saved);
+
+/* The same, of more than one generation if it changes meanwhile; an nl.h result, and no line. */
+int policy_gather_once(struct nl *nl, struct saved *saved);
+void policy_forget(struct saved *saved);
+
+/* A word as a policy file has it: in quotes when it could be misread. */
+void policy_put_word(FILE *file, const char *word);
+
+/* Puts a word behind those of a list, as far as there is room. */
+void append_word(char *list, size_t size, const char *between, const char *word);
 
 static inline struct out out_start(const struct options *options)
 {
@@ -92,6 +180,17 @@ int report(const struct nl *nl, int result, const char *noun, const char *name);
 /* The same sentence as text. */
 const char *sentence(const struct nl *nl, const char *noun, const char *name,
 		     char text[ERROR_TEXT]);
+
+/*
+ * Looks the domains of @lookups up and appends what they stand for to @list. False: at least one
+ * has no answer, see its error; those of the others are appended. Out of memory, it ends.
+ */
+bool names_to_entries(const struct options *options, struct lookup *lookups, size_t count,
+		      struct entry **list, size_t *entries);
+
+/* partner add and del of domains, beside which there may be addresses. cmd_names.c */
+int names_add(const struct options *options, const struct op *op);
+int names_del(const struct options *options, const struct op *op);
 
 /* The rows as cells of a table; @ports is the RTP map's text. cmd_rule.c */
 void rule_rows(struct out *out, const struct rule *list, size_t count, uint32_t mask,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * nl: the kernel behind plain functions. The only file that knows libnl.
+ * nl: the module behind plain functions. The only file that knows its netlink family.
  */
 #include <errno.h>
 #include <linux/genetlink.h>
@@ -16,15 +16,19 @@
 #include "nl.h"
 
 #define RECEIVE_BYTES	65536	/* a status has an 8 KiB port map, a dump 32 KiB */
-#define BATCH_BYTES	32768	/* of a message inside a transaction */
+#define BATCH_BYTES	57344	/* of a message inside a transaction: 2,048 IPv4 prefixes */
 #define SMALL_BYTES	1024	/* messages with a few fixed attributes */
-#define ENTRY_BYTES	128	/* the largest entry, rounded up */
+#define ENTRY_BYTES	384	/* the largest entry, rounded up */
 #define DUMP_TRIES	20
+
+enum { GROUP_CONFIG, GROUP_DROPS, GROUP_COUNT };
 
 struct nl {
 	struct nl_sock *sock;
 	int family;
+	uint32_t group[GROUP_COUNT];	/* multicast; 0: this module has none */
 	struct nl_error error;
+	uint32_t based_on;	/* generation, 0: whichever it is */
 };
 
 /* Takes one answer. Returns 0, or an errno. */
@@ -32,13 +36,20 @@ typedef int (*take_fn)(struct nlattr **attrs, void *into);
 
 /**
  * struct request - one request under way
+ * @more: @more_bytes that follow the message
+ * @sequence: what its answers carry
  * @offset: of the attribute that the kernel blames, 0: none
+ * @answer: the message that is being taken
  */
 struct request {
 	struct nl *nl;
 	take_fn take;
 	void *into;
+	char *more;
+	size_t more_bytes;
+	uint32_t sequence;
 	uint32_t offset;
+	struct nlmsghdr *answer;
 	bool done;
 	bool interrupted;
 };
@@ -70,18 +81,31 @@ static const struct nla_policy policy[NF_EDGE_A_MAX + 1] = {
 	[NF_EDGE_A_PACKETS]	= { .type = NLA_U64 },
 	[NF_EDGE_A_BYTES]	= { .type = NLA_U64 },
 	[NF_EDGE_A_FLOWS]	= { .type = NLA_U64 },
+	[NF_EDGE_A_SOURCE]	= { .minlen = 4, .maxlen = 16 },
+	[NF_EDGE_A_DESTINATION]	= { .minlen = 4, .maxlen = 16 },
 	[NF_EDGE_A_PROTOCOL]	= { .type = NLA_U32 },
+	[NF_EDGE_A_SPORT]	= { .type = NLA_U32 },
 	[NF_EDGE_A_DPORT]	= { .type = NLA_U32 },
+	[NF_EDGE_A_IIF]		= { .type = NLA_NUL_STRING },
+	[NF_EDGE_A_OIF]		= { .type = NLA_NUL_STRING },
 	[NF_EDGE_A_VERDICT]	= { .type = NLA_U32 },
+	[NF_EDGE_A_CONFIRM]	= { .type = NLA_U32 },
+	[NF_EDGE_A_COMMAND]	= { .type = NLA_U32 },
+	[NF_EDGE_A_ENTRIES]	= { .type = NLA_U32 },
+	[NF_EDGE_A_FINDING]	= { .type = NLA_U32 },
+	[NF_EDGE_A_LEFT_OUT]	= { .type = NLA_U32 },
+	[NF_EDGE_A_DOMAIN]	= { .type = NLA_NUL_STRING },
+	[NF_EDGE_A_LEAVES]	= { .type = NLA_FLAG },
 };
 
 /* What the family controller answers with; it fits into the same array. */
 static const struct nla_policy controller_policy[NF_EDGE_A_MAX + 1] = {
 	[CTRL_ATTR_FAMILY_ID]	= { .type = NLA_U16 },
 	[CTRL_ATTR_VERSION]	= { .type = NLA_U32 },
+	[CTRL_ATTR_MCAST_GROUPS] = { .type = NLA_NESTED },
 };
 
-_Static_assert(CTRL_ATTR_VERSION <= NF_EDGE_A_MAX, "one array holds both");
+_Static_assert(CTRL_ATTR_MCAST_GROUPS <= NF_EDGE_A_MAX, "one array holds both");
 
 const struct nl_error *nl_error(const struct nl *nl)
 {
@@ -98,6 +122,13 @@ static int set_error(struct nl *nl, int code, const char *text)
 
 /* ---- one request and its answers ---- */
 
+/* Netlink's own words for an attribute that the module does not have, yet. */
+static bool is_unknown(const struct nlattr *sentence)
+{
+	return !nla_strcmp(sentence, "Unknown attribute type") ||
+	       !nla_strcmp(sentence, "Unsupported attribute");
+}
+
 /* The extended ack: a sentence and an offset, in the @tlvs of @length bytes. */
 static void read_tlvs(struct request *request, struct nlattr *tlvs, int length)
 {
@@ -108,7 +139,11 @@ static void read_tlvs(struct request *request, struct nlattr *tlvs, int length)
 		return;
 	if (attrs[NLMSGERR_ATTR_OFFS] && nla_len(attrs[NLMSGERR_ATTR_OFFS]) >= 4)
 		request->offset = nla_get_u32(attrs[NLMSGERR_ATTR_OFFS]);
-	if (attrs[NLMSGERR_ATTR_MSG] && nl->error.code != EPERM)
+	if (!attrs[NLMSGERR_ATTR_MSG] || nl->error.code == EPERM)
+		return;
+	if (is_unknown(attrs[NLMSGERR_ATTR_MSG]))
+		set_error(nl, nl->error.code, "the nf_edge module is too old for this");
+	else
 		nla_strlcpy(nl->error.text, attrs[NLMSGERR_ATTR_MSG],
 			    sizeof(nl->error.text));
 }
@@ -137,52 +172,32 @@ static void read_error(struct request *request, struct nlmsghdr *header, int cod
 	if (header->nlmsg_flags & NLM_F_ACK_TLVS)
 		read_tlvs(request, (struct nlattr *)((char *)nlmsg_data(header) +
 						     NLMSG_ALIGN(fixed)), length);
-	request->done = true;
 }
 
-static int on_error(struct sockaddr_nl *from, struct nlmsgerr *error, void *into)
+/* An error; 0 is the answer to a change that was made. */
+static void take_error(struct request *request, struct nlmsghdr *header)
 {
-	struct nlmsghdr *header = (struct nlmsghdr *)((char *)error - NLMSG_HDRLEN);
+	struct nlmsgerr *error = nlmsg_data(header);
 	uint32_t fixed = sizeof(*error);
 
-	(void)from;
+	request->done = true;
+	if (nlmsg_datalen(header) < (int)sizeof(*error) || !error->error)
+		return;
 	if (!(header->nlmsg_flags & NLM_F_CAPPED))
 		fixed += error->msg.nlmsg_len - NLMSG_HDRLEN;
-	read_error(into, header, -error->error, fixed);
-	return NL_STOP;
-}
-
-static int on_ack(struct nl_msg *message, void *into)
-{
-	struct request *request = into;
-
-	(void)message;
-	request->done = true;
-	return NL_STOP;
+	read_error(request, header, -error->error, fixed);
 }
 
 /* The end of a dump carries an error as well. */
-static int on_finish(struct nl_msg *message, void *into)
+static void take_end(struct request *request, struct nlmsghdr *header)
 {
-	struct nlmsghdr *header = nlmsg_hdr(message);
-	struct request *request = into;
 	int code = 0;
 
+	request->done = true;
 	if (nlmsg_datalen(header) >= (int)sizeof(code))
 		memcpy(&code, nlmsg_data(header), sizeof(code));
 	if (code < 0)
 		read_error(request, header, -code, sizeof(code));
-	request->done = true;
-	return NL_STOP;
-}
-
-static int on_interrupted(struct nl_msg *message, void *into)
-{
-	struct request *request = into;
-
-	(void)message;
-	request->interrupted = true;
-	return NL_OK;
 }
 
 static void answer_errno(struct nl *nl, int code)
@@ -193,62 +208,99 @@ static void answer_errno(struct nl *nl, int code)
 		set_error(nl, code, "the nf_edge module is too new for this edgectl");
 }
 
-static int on_answer(struct nl_msg *message, void *into)
+static void take_answer(struct request *request, struct nlmsghdr *header)
 {
 	struct nlattr *attrs[NF_EDGE_A_MAX + 1];
-	struct request *request = into;
 	struct nl *nl = request->nl;
 	bool controller = nl->family == GENL_ID_CTRL;
 
 	if (!request->take || nl->error.code)
-		return NL_OK;
-	if (genlmsg_parse(nlmsg_hdr(message), 0, attrs, NF_EDGE_A_MAX,
+		return;
+	request->answer = header;
+	if (genlmsg_parse(header, 0, attrs, NF_EDGE_A_MAX,
 			  controller ? controller_policy : policy) < 0)
 		set_error(nl, EBADMSG, "the kernel's answer cannot be understood");
 	else
 		answer_errno(nl, request->take(attrs, request->into));
-	return NL_OK;
 }
 
-static struct nl_cb *callbacks(struct request *request)
+static void take_message(struct request *request, struct nlmsghdr *header)
 {
-	struct nl_cb *cb = nl_cb_alloc(NL_CB_DEFAULT);
+	if (header->nlmsg_seq != request->sequence)
+		return;
+	if (header->nlmsg_flags & NLM_F_DUMP_INTR)
+		request->interrupted = true;
+	switch (header->nlmsg_type) {
+	case NLMSG_ERROR:
+		take_error(request, header);
+		break;
+	case NLMSG_DONE:
+		take_end(request, header);
+		break;
+	default:
+		take_answer(request, header);
+	}
+}
 
-	if (!cb)
-		return NULL;
-	nl_cb_err(cb, NL_CB_CUSTOM, on_error, request);
-	nl_cb_set(cb, NL_CB_ACK, NL_CB_CUSTOM, on_ack, request);
-	nl_cb_set(cb, NL_CB_FINISH, NL_CB_CUSTOM, on_finish, request);
-	nl_cb_set(cb, NL_CB_DUMP_INTR, NL_CB_CUSTOM, on_interrupted, request);
-	nl_cb_set(cb, NL_CB_VALID, NL_CB_CUSTOM, on_answer, request);
-	return cb;
+/*
+ * Takes what the socket has next. nl_recvmsgs() would copy each message into memory of its own,
+ * and a dump has a message for each partner.
+ */
+static int receive(struct request *request)
+{
+	static char buffer[RECEIVE_BYTES] __attribute__((aligned(NLMSG_ALIGNTO)));
+	struct nlmsghdr *header = (struct nlmsghdr *)buffer;
+	struct sockaddr_nl from = { 0 };
+	socklen_t size = sizeof(from);
+	ssize_t length;
+
+	length = recvfrom(nl_socket_get_fd(request->nl->sock), buffer, sizeof(buffer), MSG_TRUNC,
+			  (struct sockaddr *)&from, &size);
+	if (length < 0)
+		return errno == EINTR ? 0 : set_error(request->nl, errno, strerror(errno));
+	if (length > (ssize_t)sizeof(buffer))
+		return set_error(request->nl, EMSGSIZE, "the kernel's answer is too long");
+	if (from.nl_pid)
+		return 0;	/* not the kernel's */
+	for (; NLMSG_OK(header, length) && !request->done; header = NLMSG_NEXT(header, length))
+		take_message(request, header);
+	return 0;
+}
+
+/* Below 0: an error of libnl. */
+static int send_message(struct request *request, struct nl_msg *message)
+{
+	struct nlmsghdr *header = nlmsg_hdr(message);
+	struct iovec part[2] = {
+		{ header, header->nlmsg_len },
+		{ request->more, request->more_bytes },
+	};
+
+	nl_complete_msg(request->nl->sock, message);
+	header->nlmsg_len += request->more_bytes;
+	request->sequence = header->nlmsg_seq;
+	return nl_send_iovec(request->nl->sock, message, part, 2);
 }
 
 /* Sends @message, which is consumed, and waits for the end of the answers. */
 static int transact(struct request *request, struct nl_msg *message)
 {
 	struct nl *nl = request->nl;
-	struct nl_cb *cb;
 	int result;
 
 	if (!nl->sock) {
 		nlmsg_free(message);
 		return -1;	/* nl_attach() has left the reason */
 	}
-	set_error(nl, 0, "");
-	cb = callbacks(request);
-	if (!message || !cb) {
-		nlmsg_free(message);
-		nl_cb_put(cb);
+	if (!message)
 		return set_error(nl, ENOMEM, "out of memory");
-	}
-	result = nl_send_auto(nl->sock, message);
-	while (result >= 0 && !request->done)
-		result = nl_recvmsgs(nl->sock, cb);
-	nl_cb_put(cb);
-	nlmsg_free(message);
-	if (result < 0 && !request->done && !nl->error.code)
+	set_error(nl, 0, "");
+	result = send_message(request, message);
+	if (result < 0)
 		set_error(nl, EIO, nl_geterror(result));
+	nlmsg_free(message);
+	while (result >= 0 && !request->done)
+		result = receive(request);
 	return nl->error.code ? -1 : 0;
 }
 
@@ -321,6 +373,9 @@ static void get_string(const struct nlattr *attr, char *to, size_t size)
  * struct list - the answers of a dump
  * @size: bytes of an element
  * @fill: fills a zeroed element; returns 0, or an errno
+ * @take: NULL, or takes a list of entries that has grown long, which is then empty again
+ * @context: for @take
+ * @taken: it has
  */
 struct list {
 	void *elements;
@@ -328,22 +383,10 @@ struct list {
 	size_t room;
 	size_t size;
 	int (*fill)(struct nlattr **attrs, void *element);
+	nl_take_entries *take;
+	void *context;
+	bool taken;
 };
-
-static int take_element(struct nlattr **attrs, void *into)
-{
-	struct list *list = into;
-	void *elements = grow(list->elements, list->count, &list->room, list->size);
-	char *element;
-
-	if (!elements)
-		return ENOMEM;
-	list->elements = elements;
-	element = (char *)elements + list->count * list->size;
-	memset(element, 0, list->size);
-	list->count++;
-	return list->fill(attrs, element);
-}
 
 static void forget(struct list *list, bool entries)
 {
@@ -356,6 +399,27 @@ static void forget(struct list *list, bool entries)
 	list->room = 0;
 }
 
+static int take_element(struct nlattr **attrs, void *into)
+{
+	struct list *list = into;
+	void *elements;
+	char *element;
+
+	if (list->take && list->count == NL_LONG_LIST) {
+		list->take(list->context, list->elements, list->count, true);
+		list->taken = true;
+		forget(list, true);
+	}
+	elements = grow(list->elements, list->count, &list->room, list->size);
+	if (!elements)
+		return ENOMEM;
+	list->elements = elements;
+	element = (char *)elements + list->count * list->size;
+	memset(element, 0, list->size);
+	list->count++;
+	return list->fill(attrs, element);
+}
+
 static void pause_before(int try)
 {
 	struct timespec time = { .tv_nsec = try * 5000000L };
@@ -364,8 +428,8 @@ static void pause_before(int try)
 }
 
 /*
- * Dumps until no change has fallen between. @filter adds attributes to the
- * request and may be NULL. @entries: the elements are struct entry.
+ * Dumps until no change has fallen between, unless some have been taken. @filter adds attributes to
+ * the request and may be NULL. @entries: the elements are struct entry.
  */
 static int dump(struct nl *nl, int command, struct list *list, bool entries,
 		void (*filter)(struct nl_msg *message, const void *what),
@@ -386,6 +450,8 @@ static int dump(struct nl *nl, int command, struct list *list, bool entries,
 		forget(list, entries);
 		if (result)
 			return -1;
+		if (list->taken)
+			return set_error(nl, EAGAIN, "the policy has changed while it was listed");
 		pause_before(try);
 	}
 	return set_error(nl, EAGAIN, "the policy changes all the time; try again");
@@ -400,71 +466,79 @@ void entries_free(struct entry *list, size_t count)
 {
 	size_t i;
 
-	for (i = 0; i < count; i++)
+	for (i = 0; i < count; i++) {
 		free(list[i].text);
+		free(list[i].domain);
+	}
 	free(list);
 }
 
 /* ---- messages of many entries ---- */
 
-/**
- * struct batch - a message that collects entries
- * @offset: of each entry in the message
+/*
+ * Written by hand, and sent as they are: libnl takes a call for each attribute, and a copy of all
+ * of them, which a million partners feel.
  */
-struct batch {
-	struct nl_msg *message;
-	uint32_t *offset;
-	size_t count;
+
+/**
+ * struct entries - what follows the header of a message
+ * @end: where the next entry goes
+ * @limit: where no entry may begin any more
+ */
+struct entries {
+	char *start;
+	char *end;
+	char *limit;
 };
 
-static struct nlattr *entry_start(struct batch *batch)
+/* Writes an attribute and returns what follows it. */
+static char *write_attr(char *to, int type, const void *data, size_t length)
 {
-	struct nlattr *nest;
+	const struct nlattr attr = { .nla_len = NLA_HDRLEN + length, .nla_type = type };
 
-	nest = nla_nest_start(batch->message, NF_EDGE_A_ENTRY | NLA_F_NESTED);
-	if (nest)
-		batch->offset[batch->count++] = (char *)nest -
-						(char *)nlmsg_hdr(batch->message);
-	return nest;
+	memset(to + NLA_ALIGN(attr.nla_len) - NLA_ALIGNTO, 0, NLA_ALIGNTO);
+	memcpy(to, &attr, NLA_HDRLEN);
+	memcpy(to + NLA_HDRLEN, data, length);
+	return to + NLA_ALIGN(attr.nla_len);
 }
 
-/* Sends the batch and finds out which entry was refused. */
-static int batch_send(struct nl *nl, struct batch *batch)
+static char *write_u32(char *to, int type, uint32_t value)
 {
-	struct request request = { .nl = nl };
-	int result = transact(&request, batch->message);
-	size_t i;
-
-	batch->message = NULL;
-	if (!result || !request.offset)
-		return result;
-	for (i = 0; i < batch->count && batch->offset[i] <= request.offset; i++)
-		nl->error.entry = i;
-	return result;
+	return write_attr(to, type, &value, sizeof(value));
 }
 
-static int batch_begin(struct nl *nl, struct batch *batch, int command, size_t entries,
-		       bool tolerant)
+/* The entry is what has been written behind its header, up to @end. */
+static void entry_end(struct entries *entries, char *end)
 {
-	size_t bytes = entries * ENTRY_BYTES + SMALL_BYTES;
+	const struct nlattr attr = {
+		.nla_len = end - entries->end,
+		.nla_type = NF_EDGE_A_ENTRY | NLA_F_NESTED,
+	};
 
-	batch->count = 0;
-	batch->offset = calloc(entries, sizeof(*batch->offset));
-	batch->message = new_message(nl, command, 0, bytes);
-	if (!batch->offset || !batch->message) {
-		free(batch->offset);
-		nlmsg_free(batch->message);
+	memcpy(entries->end, &attr, NLA_HDRLEN);
+	entries->end = end;
+}
+
+static int entries_begin(struct nl *nl, struct entries *entries, size_t bytes)
+{
+	entries->start = malloc(bytes);
+	if (!entries->start)
 		return set_error(nl, ENOMEM, "out of memory");
-	}
-	if (tolerant)
-		nla_put_flag(batch->message, NF_EDGE_A_TOLERANT);
+	entries->end = entries->start;
+	entries->limit = entries->start + bytes - ENTRY_BYTES;
 	return 0;
 }
 
-static void batch_end(struct batch *batch)
+/* Which entry the byte at @offset is in. */
+static size_t entry_at(const struct entries *entries, size_t offset)
 {
-	nlmsg_free(batch->message);
-	free(batch->offset);
+	size_t entry = NL_NO_ENTRY;
+	const char *at;
+
+	for (at = entries->start; at < entries->end && at <= entries->start + offset;
+	     at += NLA_ALIGN(((const struct nlattr *)at)->nla_len))
+		entry++;
+	return entry;
 }
 
 /* One message takes as much as the send buffer holds. */
@@ -480,30 +554,77 @@ static void widen(struct nl *nl, size_t bytes)
 		setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
 }
 
-/* One message. @groups: send the masks, which add needs and del may leave out. */
+/* Sends the entries and finds out which of them was refused. */
+static int entries_send(struct nl *nl, const struct entries *entries, int command,
+			bool tolerant)
+{
+	struct nl_msg *message = small_message(nl, command);
+	struct request request = { .nl = nl, .more = entries->start,
+				   .more_bytes = entries->end - entries->start };
+	uint32_t before;
+	int result;
+
+	if (message && tolerant)
+		nla_put_flag(message, NF_EDGE_A_TOLERANT);
+	if (message && nl->based_on)
+		nla_put_u32(message, NF_EDGE_A_GENERATION, nl->based_on);
+	before = message ? nlmsg_hdr(message)->nlmsg_len : 0;
+	widen(nl, request.more_bytes + SMALL_BYTES);
+	result = transact(&request, message);
+	if (result && request.offset >= before)
+		nl->error.entry = entry_at(entries, request.offset - before);
+	return result;
+}
+
+/* Add needs the groups, and del may leave them out. */
+static void put_partner(struct entries *entries, const struct entry *entry)
+{
+	const struct prefix *prefix = &entry->prefix;
+	char *end = entries->end + NLA_HDRLEN;
+
+	if (prefix->size == 4)
+		end = write_attr(end, NF_EDGE_A_ADDRESS, prefix->bytes, 4);
+	else
+		end = write_attr(end, NF_EDGE_A_ADDRESS, prefix->bytes, 16);
+	end = write_u32(end, NF_EDGE_A_PREFIX_LEN, prefix->len);
+	if (entry->mask)
+		end = write_u32(end, NF_EDGE_A_GROUPS, entry->mask);
+	if (entry->text)
+		end = write_attr(end, NF_EDGE_A_NAME, entry->text, strlen(entry->text) + 1);
+	if (entry->domain)
+		end = write_attr(end, NF_EDGE_A_DOMAIN, entry->domain, strlen(entry->domain) + 1);
+	if (entry->leaves)
+		end = write_attr(end, NF_EDGE_A_LEAVES, "", 0);
+	entry_end(entries, end);
+}
+
+/* Enough for them, and no more than that: there may be a million. */
+static size_t partner_bytes(const struct entry *list, size_t count)
+{
+	const size_t address = 64;	/* and prefix length, groups, and all the headers */
+	size_t bytes = ENTRY_BYTES, i;
+
+	for (i = 0; i < count; i++) {
+		bytes += address + (list[i].text ? NF_EDGE_NAME_MAX + 1 : 0);
+		bytes += list[i].domain ? NF_EDGE_DOMAIN_MAX + 2 : 0;
+	}
+	return bytes;
+}
+
+/* One message. */
 static int partner_change(struct nl *nl, int command, const struct entry *list,
 			  size_t count, bool tolerant)
 {
-	struct batch batch;
-	size_t i;
+	struct entries entries;
 	int result;
+	size_t i;
 
-	if (batch_begin(nl, &batch, command, count, tolerant))
+	if (entries_begin(nl, &entries, partner_bytes(list, count)))
 		return -1;
-	for (i = 0; i < count; i++) {
-		struct nlattr *nest = entry_start(&batch);
-
-		put_address(batch.message, NF_EDGE_A_ADDRESS, &list[i].prefix);
-		nla_put_u32(batch.message, NF_EDGE_A_PREFIX_LEN, list[i].prefix.len);
-		if (list[i].mask)
-			nla_put_u32(batch.message, NF_EDGE_A_GROUPS, list[i].mask);
-		if (list[i].text)
-			nla_put_string(batch.message, NF_EDGE_A_NAME, list[i].text);
-		nla_nest_end(batch.message, nest);
-	}
-	widen(nl, nlmsg_hdr(batch.message)->nlmsg_len + SMALL_BYTES);
-	result = batch_send(nl, &batch);
-	batch_end(&batch);
+	for (i = 0; i < count; i++)
+		put_partner(&entries, &list[i]);
+	result = entries_send(nl, &entries, command, tolerant);
+	free(entries.start);
 	return result;
 }
 
@@ -517,42 +638,78 @@ int nl_partner_del(struct nl *nl, const struct entry *list, size_t count, bool t
 	return partner_change(nl, NF_EDGE_CMD_PARTNER_DEL, list, count, tolerant);
 }
 
+void (*nl_progress)(const char *what, size_t done);
+
+/* Which of the list the one at @place among those from @first on is. */
+static size_t place_in(const struct entry *list, size_t first, bool domains, size_t place)
+{
+	for (;; first++) {
+		if (!list[first].domain == domains)
+			continue;
+		if (!place--)
+			return first;
+	}
+}
+
+/* Those that come from a domain, or the others. */
+static int stage(struct nl *nl, struct entries *entries, const struct entry *list, size_t count,
+		 bool domains)
+{
+	size_t first, next;
+	int result = 0;
+
+	for (first = 0; first < count && !result; first = next) {
+		if (nl_progress)
+			nl_progress("partners sent", first);
+		entries->end = entries->start;
+		for (next = first; next < count && entries->end < entries->limit; next++) {
+			if (!list[next].domain != domains)
+				put_partner(entries, &list[next]);
+		}
+		if (entries->end == entries->start)
+			break;
+		result = entries_send(nl, entries, NF_EDGE_CMD_PARTNER_ADD, true);
+		if (result && nl->error.entry != NL_NO_ENTRY)
+			nl->error.entry = place_in(list, first, domains, nl->error.entry);
+	}
+	return result;
+}
+
+/* What comes from no domain the kernel gathers, at a tenth of the cost, until one does. */
 int nl_partner_stage(struct nl *nl, const struct entry *list, size_t count)
 {
-	const size_t step = BATCH_BYTES / ENTRY_BYTES;
-	size_t done, now;
+	struct entries entries;
+	int result;
 
-	for (done = 0; done < count; done += now) {
-		now = count - done < step ? count - done : step;
-		if (!nl_partner_add(nl, list + done, now, false))
-			continue;
-		if (nl->error.entry != NL_NO_ENTRY)
-			nl->error.entry += done;
+	if (entries_begin(nl, &entries, BATCH_BYTES + ENTRY_BYTES))
 		return -1;
-	}
-	return 0;
+	result = stage(nl, &entries, list, count, false);
+	if (!result)
+		result = stage(nl, &entries, list, count, true);
+	free(entries.start);
+	return result;
 }
 
 int nl_rule_set(struct nl *nl, const struct rule_change *list, size_t count)
 {
-	struct batch batch;
-	size_t i;
+	struct entries entries;
 	int result;
+	size_t i;
 
-	if (batch_begin(nl, &batch, NF_EDGE_CMD_RULE_SET, count, false))
+	if (entries_begin(nl, &entries, count * ENTRY_BYTES))
 		return -1;
 	for (i = 0; i < count; i++) {
-		struct nlattr *nest = entry_start(&batch);
+		char *end = entries.end + NLA_HDRLEN;
 
-		nla_put_u32(batch.message, NF_EDGE_A_ROW, list[i].row);
+		end = write_u32(end, NF_EDGE_A_ROW, list[i].row);
 		if (list[i].enabled >= 0)
-			nla_put_u32(batch.message, NF_EDGE_A_ENABLED, list[i].enabled);
+			end = write_u32(end, NF_EDGE_A_ENABLED, list[i].enabled);
 		if (list[i].peers >= 0)
-			nla_put_u32(batch.message, NF_EDGE_A_PEERS, list[i].peers);
-		nla_nest_end(batch.message, nest);
+			end = write_u32(end, NF_EDGE_A_PEERS, list[i].peers);
+		entry_end(&entries, end);
 	}
-	result = batch_send(nl, &batch);
-	batch_end(&batch);
+	result = entries_send(nl, &entries, NF_EDGE_CMD_RULE_SET, false);
+	free(entries.start);
 	return result;
 }
 
@@ -574,6 +731,7 @@ static int take_status(struct nlattr **attrs, void *into)
 	status->interfaces = get_u32(attrs[NF_EDGE_A_INTERFACES]);
 	status->partners = get_u32(attrs[NF_EDGE_A_PARTNERS]);
 	status->uptime = get_u64(attrs[NF_EDGE_A_UPTIME]);
+	status->left = attrs[NF_EDGE_A_CONFIRM] ? (int)get_u32(attrs[NF_EDGE_A_CONFIRM]) : -1;
 	return settings->mode < NF_EDGE_MODE_COUNT &&
 	       settings->unlisted < NF_EDGE_UNLISTED_COUNT &&
 	       settings->match < NF_EDGE_RTP_MATCH_COUNT ? 0 : EPROTO;
@@ -682,12 +840,6 @@ int nl_interfaces(struct nl *nl, uint32_t roles, struct entry **list, size_t *co
 
 /* ---- partners ---- */
 
-struct partner_filter {
-	uint32_t groups;
-	const char *name;
-	const struct prefix *covers;
-};
-
 static void filter_partners(struct nl_msg *message, const void *what)
 {
 	const struct partner_filter *filter = what;
@@ -696,8 +848,12 @@ static void filter_partners(struct nl_msg *message, const void *what)
 		nla_put_u32(message, NF_EDGE_A_GROUPS, filter->groups);
 	if (filter->name)
 		nla_put_string(message, NF_EDGE_A_NAME, filter->name);
+	if (filter->domain)
+		nla_put_string(message, NF_EDGE_A_DOMAIN, filter->domain);
 	if (filter->covers && filter->covers->size)
 		put_address(message, NF_EDGE_A_ADDRESS, filter->covers);
+	if (filter->idle)
+		nla_put_u32(message, NF_EDGE_A_IDLE, filter->idle);
 }
 
 int nl_partner_flush(struct nl *nl, uint32_t groups)
@@ -718,21 +874,38 @@ static int fill_partner(struct nlattr **attrs, void *element)
 	    attrs[NF_EDGE_A_PREFIX_LEN])
 		entry->prefix.len = get_u32(attrs[NF_EDGE_A_PREFIX_LEN]);
 	entry->mask = get_u32(attrs[NF_EDGE_A_GROUPS]);
-	if (!attrs[NF_EDGE_A_NAME])
-		return 0;
-	entry->text = copy_string(attrs[NF_EDGE_A_NAME]);
-	return entry->text ? 0 : ENOMEM;
+	entry->leaves = attrs[NF_EDGE_A_LEAVES];
+	entry->packets = get_u64(attrs[NF_EDGE_A_PACKETS]);
+	entry->idle = get_u32(attrs[NF_EDGE_A_IDLE]);
+	if (attrs[NF_EDGE_A_NAME])
+		entry->text = copy_string(attrs[NF_EDGE_A_NAME]);
+	if (attrs[NF_EDGE_A_DOMAIN])
+		entry->domain = copy_string(attrs[NF_EDGE_A_DOMAIN]);
+	return (attrs[NF_EDGE_A_NAME] && !entry->text) ||
+	       (attrs[NF_EDGE_A_DOMAIN] && !entry->domain) ? ENOMEM : 0;
 }
 
-int nl_partners(struct nl *nl, uint32_t groups, const char *name,
-		const struct prefix *covers, struct entry **list, size_t *count)
+int nl_partners(struct nl *nl, const struct partner_filter *filter, struct entry **list,
+		size_t *count)
 {
 	struct list all = { .size = sizeof(struct entry), .fill = fill_partner };
-	struct partner_filter filter = { groups, name, covers };
-	int result = dump(nl, NF_EDGE_CMD_PARTNER_GET, &all, true, filter_partners, &filter);
+	int result = dump(nl, NF_EDGE_CMD_PARTNER_GET, &all, true, filter_partners, filter);
 
 	*list = all.elements;
 	*count = all.count;
+	return result;
+}
+
+int nl_partners_take(struct nl *nl, const struct partner_filter *filter, nl_take_entries *take,
+		     void *context)
+{
+	struct list some = { .size = sizeof(struct entry), .fill = fill_partner,
+			     .take = take, .context = context };
+	int result = dump(nl, NF_EDGE_CMD_PARTNER_GET, &some, true, filter_partners, filter);
+
+	if (!result)
+		take(context, some.elements, some.count, false);
+	forget(&some, true);
 	return result;
 }
 
@@ -794,9 +967,46 @@ int nl_stats_reset(struct nl *nl)
 
 /* ---- explain ---- */
 
+/**
+ * struct explained - the answer that is waited for
+ */
+struct explained {
+	struct request *request;
+	struct verdict *verdict;
+};
+
+static int take_finding(struct nlattr *entry, struct verdict *verdict)
+{
+	struct nlattr *attrs[NF_EDGE_A_MAX + 1];
+	uint32_t row, finding;
+
+	if (nla_parse_nested(attrs, NF_EDGE_A_MAX, entry, policy) < 0)
+		return EPROTO;
+	row = get_u32(attrs[NF_EDGE_A_ROW]);
+	finding = get_u32(attrs[NF_EDGE_A_FINDING]);
+	if (row >= NF_EDGE_ROW_COUNT || finding >= NF_EDGE_FINDING_COUNT)
+		return EPROTO;
+	verdict->findings[row] = finding;
+	return 0;
+}
+
+static int take_findings(struct nlmsghdr *answer, struct verdict *verdict)
+{
+	struct genlmsghdr *header = nlmsg_data(answer);
+	struct nlattr *attr;
+	int rest, result = 0;
+
+	nla_for_each_attr(attr, genlmsg_attrdata(header, 0), genlmsg_attrlen(header, 0), rest) {
+		if (!result && nla_type(attr) == NF_EDGE_A_ENTRY)
+			result = take_finding(attr, verdict);
+	}
+	return result;
+}
+
 static int take_verdict(struct nlattr **attrs, void *into)
 {
-	struct verdict *verdict = into;
+	const struct explained *explained = into;
+	struct verdict *verdict = explained->verdict;
 
 	verdict->verdict = get_u32(attrs[NF_EDGE_A_VERDICT]);
 	verdict->mode = get_u32(attrs[NF_EDGE_A_MODE]);
@@ -804,18 +1014,22 @@ static int take_verdict(struct nlattr **attrs, void *into)
 		verdict->row = get_u32(attrs[NF_EDGE_A_ROW]);
 	if (attrs[NF_EDGE_A_REASON])
 		verdict->reason = get_u32(attrs[NF_EDGE_A_REASON]);
-	return verdict->verdict < NF_EDGE_VERDICT_COUNT &&
-	       verdict->mode < NF_EDGE_MODE_COUNT && verdict->row < NF_EDGE_ROW_COUNT &&
-	       verdict->reason < NF_EDGE_REASON_COUNT ? 0 : EPROTO;
+	if (verdict->verdict >= NF_EDGE_VERDICT_COUNT || verdict->mode >= NF_EDGE_MODE_COUNT ||
+	    verdict->row >= NF_EDGE_ROW_COUNT || verdict->reason >= NF_EDGE_REASON_COUNT)
+		return EPROTO;
+	return take_findings(explained->request->answer, verdict);
 }
 
 int nl_explain(struct nl *nl, const struct flow *flow, struct verdict *verdict)
 {
-	struct request request = { .nl = nl, .take = take_verdict, .into = verdict };
 	struct nl_msg *message = small_message(nl, NF_EDGE_CMD_EXPLAIN);
+	struct request request = { .nl = nl, .take = take_verdict };
+	struct explained explained = { &request, verdict };
 
+	request.into = &explained;
 	*verdict = (struct verdict){ .row = -1, .reason = -1 };
 	if (message) {
+		nla_put_flag(message, NF_EDGE_A_ALL);
 		put_address(message, NF_EDGE_A_SOURCE, &flow->from);
 		put_address(message, NF_EDGE_A_DESTINATION, &flow->to);
 		nla_put_u32(message, NF_EDGE_A_PROTOCOL, flow->protocol);
@@ -830,16 +1044,220 @@ int nl_explain(struct nl *nl, const struct flow *flow, struct verdict *verdict)
 	return transact(&request, message);
 }
 
+/* ---- events ---- */
+
+int nl_listen(struct nl *nl, unsigned int groups)
+{
+	int group;
+
+	for (group = 0; group < GROUP_COUNT; group++) {
+		if (!(groups & 1u << group) || !nl->sock)
+			continue;
+		if (!nl->group[group])
+			return set_error(nl, EPROTO,
+					 "the nf_edge module is too old for this edgectl");
+		if (setsockopt(nl_fd(nl), SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &nl->group[group],
+			       sizeof(nl->group[group])))
+			return set_error(nl, errno, errno == EPERM ?
+					 "not permitted (to hear of drops needs CAP_NET_ADMIN)" :
+					 strerror(errno));
+	}
+	return nl->sock ? 0 : -1;
+}
+
+int nl_fd(const struct nl *nl)
+{
+	return nl_socket_get_fd(nl->sock);
+}
+
+static int take_setting(struct nlattr *attr, unsigned int which, struct settings *settings,
+			uint32_t *value, uint32_t limit)
+{
+	if (!attr)
+		return 0;
+	settings->given |= which;
+	*value = nla_get_u32(attr);
+	return *value < limit ? 0 : EPROTO;
+}
+
+static int take_settings(struct nlattr **attrs, struct settings *settings)
+{
+	if (attrs[NF_EDGE_A_RTP_PORTS]) {
+		settings->given |= SETTING_PORTS;
+		memcpy(settings->ports, nla_data(attrs[NF_EDGE_A_RTP_PORTS]),
+		       sizeof(settings->ports));
+	}
+	return take_setting(attrs[NF_EDGE_A_MODE], SETTING_MODE, settings, &settings->mode,
+			    NF_EDGE_MODE_COUNT) ?:
+	       take_setting(attrs[NF_EDGE_A_UNLISTED], SETTING_UNLISTED, settings,
+			    &settings->unlisted, NF_EDGE_UNLISTED_COUNT) ?:
+	       take_setting(attrs[NF_EDGE_A_RTP_MATCH], SETTING_MATCH, settings, &settings->match,
+			    NF_EDGE_RTP_MATCH_COUNT);
+}
+
+static int take_changed_rule(struct nlattr **attrs, struct rule_change *rule)
+{
+	rule->row = get_u32(attrs[NF_EDGE_A_ROW]);
+	rule->enabled = attrs[NF_EDGE_A_ENABLED] ? (int)get_u32(attrs[NF_EDGE_A_ENABLED]) : -1;
+	rule->peers = attrs[NF_EDGE_A_PEERS] ? (int)get_u32(attrs[NF_EDGE_A_PEERS]) : -1;
+	return rule->row < NF_EDGE_ROW_COUNT && rule->peers < NF_EDGE_PEERS_COUNT ? 0 : EPROTO;
+}
+
+/* An entry is a row or a partner, by the command. */
+static int take_entry(struct nlattr *entry, struct change *change)
+{
+	struct nlattr *attrs[NF_EDGE_A_MAX + 1];
+
+	if (nla_parse_nested(attrs, NF_EDGE_A_MAX, entry, policy) < 0)
+		return EPROTO;
+	if (change->command == NF_EDGE_CMD_RULE_SET)
+		return take_changed_rule(attrs, &change->rules[change->rule_count++]);
+	return fill_partner(attrs, &change->list[change->count++]);
+}
+
+static int take_entries(struct nlmsghdr *message, struct change *change)
+{
+	struct genlmsghdr *header = nlmsg_data(message);
+	int rest, result = 0;
+	struct nlattr *attr;
+
+	change->list = calloc(change->entries + 1, sizeof(*change->list));
+	change->rules = calloc(change->entries + 1, sizeof(*change->rules));
+	if (!change->list || !change->rules)
+		return ENOMEM;
+	nla_for_each_attr(attr, genlmsg_attrdata(header, 0), genlmsg_attrlen(header, 0), rest) {
+		if (nla_type(attr) != NF_EDGE_A_ENTRY || result)
+			continue;
+		if (change->count + change->rule_count == change->entries)
+			return EPROTO;
+		result = take_entry(attr, change);
+	}
+	return result;
+}
+
+static int take_change(struct nlattr **attrs, struct nlmsghdr *message, struct change *change)
+{
+	change->command = get_u32(attrs[NF_EDGE_A_COMMAND]);
+	change->generation = get_u32(attrs[NF_EDGE_A_GENERATION]);
+	change->interfaces = get_u32(attrs[NF_EDGE_A_INTERFACES]);
+	change->partners = get_u32(attrs[NF_EDGE_A_PARTNERS]);
+	change->entries = get_u32(attrs[NF_EDGE_A_ENTRIES]);
+	change->left = attrs[NF_EDGE_A_CONFIRM] ? (int64_t)get_u32(attrs[NF_EDGE_A_CONFIRM]) : -1;
+	change->groups = get_u32(attrs[NF_EDGE_A_GROUPS]);
+	if (attrs[NF_EDGE_A_ROLE])
+		change->roles = 1u << (get_u32(attrs[NF_EDGE_A_ROLE]) & 31);
+	if (attrs[NF_EDGE_A_ADDRESS])
+		get_address(attrs[NF_EDGE_A_ADDRESS], &change->interface.prefix);
+	if (attrs[NF_EDGE_A_DEV])
+		change->interface.text = copy_string(attrs[NF_EDGE_A_DEV]);
+	return take_settings(attrs, &change->settings) ?: take_entries(message, change);
+}
+
+static const char *take_device(const struct nlattr *attr, char text[DEVICE_TEXT])
+{
+	get_string(attr, text, DEVICE_TEXT);
+	return attr ? text : NULL;
+}
+
+static int take_drop(struct nlattr **attrs, struct event *event)
+{
+	struct dropped *dropped = &event->dropped;
+
+	dropped->reason = get_u32(attrs[NF_EDGE_A_REASON]);
+	dropped->mode = get_u32(attrs[NF_EDGE_A_MODE]);
+	dropped->left_out = get_u32(attrs[NF_EDGE_A_LEFT_OUT]);
+	dropped->reply = attrs[NF_EDGE_A_REPLY];
+	dropped->row = attrs[NF_EDGE_A_ROW] ? (int)get_u32(attrs[NF_EDGE_A_ROW]) : -1;
+	dropped->flow.protocol = get_u32(attrs[NF_EDGE_A_PROTOCOL]);
+	dropped->flow.sport = get_u32(attrs[NF_EDGE_A_SPORT]);
+	dropped->flow.dport = get_u32(attrs[NF_EDGE_A_DPORT]);
+	dropped->flow.iif = take_device(attrs[NF_EDGE_A_IIF], event->text[0]);
+	dropped->flow.oif = take_device(attrs[NF_EDGE_A_OIF], event->text[1]);
+	return get_address(attrs[NF_EDGE_A_SOURCE], &dropped->flow.from) &&
+	       get_address(attrs[NF_EDGE_A_DESTINATION], &dropped->flow.to) &&
+	       dropped->reason < NF_EDGE_REASON_COUNT && dropped->mode < NF_EDGE_MODE_COUNT &&
+	       dropped->row < NF_EDGE_ROW_COUNT ? 0 : EPROTO;
+}
+
+static int take_event(struct nlmsghdr *header, struct event *event)
+{
+	struct nlattr *attrs[NF_EDGE_A_MAX + 1];
+
+	if (genlmsg_parse(header, 0, attrs, NF_EDGE_A_MAX, policy) < 0)
+		return EPROTO;
+	switch (((struct genlmsghdr *)nlmsg_data(header))->cmd) {
+	case NF_EDGE_CMD_CONFIG_NTF:
+		event->kind = EVENT_CHANGE;
+		return take_change(attrs, header, &event->change);
+	case NF_EDGE_CMD_DROP_NTF:
+		event->kind = EVENT_DROP;
+		return take_drop(attrs, event);
+	default:
+		return 0;
+	}
+}
+
+int nl_event(struct nl *nl, struct event *event)
+{
+	static char buffer[RECEIVE_BYTES] __attribute__((aligned(NLMSG_ALIGNTO)));
+	struct nlmsghdr *header = (struct nlmsghdr *)buffer;
+	struct sockaddr_nl from = { 0 };
+	socklen_t size = sizeof(from);
+	ssize_t length;
+
+	length = recvfrom(nl_fd(nl), buffer, sizeof(buffer), MSG_DONTWAIT,
+			  (struct sockaddr *)&from, &size);
+	if (length < 0 && (errno == EAGAIN || errno == EINTR))
+		return 1;
+	if (length < 0 && errno == ENOBUFS) {
+		event->kind = EVENT_LOST;
+		return 0;
+	}
+	if (length < 0)
+		return set_error(nl, errno, strerror(errno));
+	if (from.nl_pid || !NLMSG_OK(header, length) || header->nlmsg_type != nl->family)
+		return 0;	/* not the module's */
+	set_error(nl, 0, "");
+	answer_errno(nl, take_event(header, event));
+	return nl->error.code ? -1 : 0;
+}
+
+void event_free(struct event *event)
+{
+	entries_free(event->change.list, event->change.count);
+	free(event->change.rules);
+	free(event->change.interface.text);
+}
+
 /* ---- transactions ---- */
+
+void nl_based_on(struct nl *nl, uint32_t generation)
+{
+	nl->based_on = generation;
+}
 
 int nl_begin(struct nl *nl)
 {
 	return simple_change(nl, NF_EDGE_CMD_BEGIN);
 }
 
-int nl_commit(struct nl *nl)
+int nl_commit(struct nl *nl, uint32_t seconds)
 {
-	return simple_change(nl, NF_EDGE_CMD_COMMIT);
+	struct nl_msg *message = small_message(nl, NF_EDGE_CMD_COMMIT);
+
+	if (message && seconds)
+		nla_put_u32(message, NF_EDGE_A_CONFIRM, seconds);
+	return change(nl, message);
+}
+
+int nl_confirm(struct nl *nl)
+{
+	return simple_change(nl, NF_EDGE_CMD_CONFIRM);
+}
+
+int nl_revert(struct nl *nl)
+{
+	return simple_change(nl, NF_EDGE_CMD_REVERT);
 }
 
 /* ---- the handle ---- */
@@ -847,11 +1265,34 @@ int nl_commit(struct nl *nl)
 struct family {
 	int id;
 	uint32_t version;
+	uint32_t group[GROUP_COUNT];
 };
+
+static void take_group(struct nlattr *nest, struct family *family)
+{
+	static const char *const names[] = { NF_EDGE_MCGRP_CONFIG, NF_EDGE_MCGRP_DROPS };
+	struct nlattr *attrs[CTRL_ATTR_MCAST_GRP_MAX + 1];
+	int group;
+
+	if (nla_parse_nested(attrs, CTRL_ATTR_MCAST_GRP_MAX, nest, NULL) < 0 ||
+	    !attrs[CTRL_ATTR_MCAST_GRP_NAME] || !attrs[CTRL_ATTR_MCAST_GRP_ID])
+		return;
+	for (group = 0; group < GROUP_COUNT; group++) {
+		if (!nla_strcmp(attrs[CTRL_ATTR_MCAST_GRP_NAME], names[group]))
+			family->group[group] = nla_get_u32(attrs[CTRL_ATTR_MCAST_GRP_ID]);
+	}
+}
 
 static int take_family(struct nlattr **attrs, void *into)
 {
 	struct family *family = into;
+	struct nlattr *nest;
+	int rest;
+
+	if (attrs[CTRL_ATTR_MCAST_GROUPS]) {
+		nla_for_each_nested(nest, attrs[CTRL_ATTR_MCAST_GROUPS], rest)
+			take_group(nest, family);
+	}
 
 	if (attrs[CTRL_ATTR_FAMILY_ID])
 		family->id = nla_get_u16(attrs[CTRL_ATTR_FAMILY_ID]);
@@ -878,6 +1319,7 @@ static int resolve(struct nl *nl)
 	if (family.version > NF_EDGE_GENL_VERSION)
 		return set_error(nl, EPROTO, "the nf_edge module is too new for this edgectl");
 	nl->family = family.id;
+	memcpy(nl->group, family.group, sizeof(nl->group));
 	return 0;
 }
 
@@ -889,8 +1331,6 @@ static int connect_socket(struct nl *nl)
 
 	if (result < 0)
 		return set_error(nl, EIO, nl_geterror(result));
-	nl_socket_set_msg_buf_size(nl->sock, RECEIVE_BYTES);
-	nl_socket_enable_msg_peek(nl->sock);
 	/* What these bring is a comfort; a kernel without them still answers. */
 	setsockopt(fd, SOL_NETLINK, NETLINK_EXT_ACK, &on, sizeof(on));
 	setsockopt(fd, SOL_NETLINK, NETLINK_CAP_ACK, &on, sizeof(on));

@@ -28,6 +28,7 @@ struct nl_error {
 /**
  * struct status - the policy in force at a glance
  * @uptime: seconds since it last changed
+ * @left: seconds to confirm it in; negative: it does not wait for that
  */
 struct status {
 	char version[64];
@@ -36,6 +37,7 @@ struct status {
 	uint32_t interfaces;
 	uint32_t partners;
 	uint64_t uptime;
+	int left;
 };
 
 struct rule {
@@ -59,6 +61,22 @@ struct drop {
 };
 
 /**
+ * struct partner_filter - of all partners those that are all of this
+ * @groups: in one of them; 0: in any
+ * @name: called so, or NULL
+ * @domain: coming from there, or NULL; "": from whichever
+ * @covers: covering the address, or NULL or empty
+ * @idle: for so many seconds, or longer
+ */
+struct partner_filter {
+	uint32_t groups;
+	const char *name;
+	const char *domain;
+	const struct prefix *covers;
+	uint32_t idle;
+};
+
+/**
  * struct rule_change - what to make of a row; negative: leave it
  */
 struct rule_change {
@@ -69,12 +87,14 @@ struct rule_change {
 
 /**
  * struct verdict - the answer to explain; row and reason negative: none
+ * @findings: what each row makes of it, enum nf_edge_finding
  */
 struct verdict {
 	uint32_t verdict;
 	uint32_t mode;
 	int row;
 	int reason;
+	uint32_t findings[NF_EDGE_ROW_COUNT];
 };
 
 /* Never NULL; when it could not be opened, every call on it fails. */
@@ -94,15 +114,25 @@ int nl_interface_del(struct nl *nl, const struct entry *entry, uint32_t role,
 int nl_interface_flush(struct nl *nl, uint32_t roles);
 int nl_interfaces(struct nl *nl, uint32_t roles, struct entry **list, size_t *count);
 
-/* All in one step. */
+/* All in one step; who leaves stands behind those who come. */
 int nl_partner_add(struct nl *nl, const struct entry *list, size_t count, bool tolerant);
 int nl_partner_del(struct nl *nl, const struct entry *list, size_t count, bool tolerant);
-/* Many messages; only for use inside a transaction. */
+/* Many messages; only for use inside a transaction. What is there already is no error. */
+extern void (*nl_progress)(const char *what, size_t done);	/* of staging; may be NULL */
 int nl_partner_stage(struct nl *nl, const struct entry *list, size_t count);
 int nl_partner_flush(struct nl *nl, uint32_t groups);
-/* Filters: @groups 0, @name NULL, @covers NULL or of size 0: not given. */
-int nl_partners(struct nl *nl, uint32_t groups, const char *name,
-		const struct prefix *covers, struct entry **list, size_t *count);
+/* A filter of zeroes takes all. */
+int nl_partners(struct nl *nl, const struct partner_filter *filter, struct entry **list,
+		size_t *count);
+/*
+ * The same, as they come: @take has NL_LONG_LIST of them at a time, and the rest, if only none,
+ * when there are no @more. Whom it has, a change of the policy cannot mend any more: that is an
+ * error.
+ */
+#define NL_LONG_LIST	4096
+typedef void nl_take_entries(void *context, const struct entry *list, size_t count, bool more);
+int nl_partners_take(struct nl *nl, const struct partner_filter *filter, nl_take_entries *take,
+		     void *context);
 void entries_free(struct entry *list, size_t count);
 
 int nl_rules(struct nl *nl, struct rule **list, size_t *count);
@@ -111,7 +141,81 @@ int nl_drops(struct nl *nl, struct drop **list, size_t *count);
 int nl_stats_reset(struct nl *nl);
 int nl_explain(struct nl *nl, const struct flow *flow, struct verdict *verdict);
 
+/**
+ * struct change - a change of the policy in force, as it was asked for
+ * @command: enum nf_edge_cmd, what made it
+ * @generation: of the policy, afterwards; @interfaces and @partners likewise
+ * @entries: partners or rows that were asked for
+ * @left: seconds to confirm the policy in; negative: it does not wait for that
+ * @settings: those given
+ * @roles: of an Edge address, or of those that are gone; 0: not given
+ * @groups: to be left by all partners; 0: not given
+ * @interface: an Edge address, its text the device
+ * @list: partners, @count of them; may be fewer than @entries
+ * @rules: rows, @rule_count of them; likewise
+ */
+struct change {
+	uint32_t command;
+	uint32_t generation;
+	uint32_t interfaces;
+	uint32_t partners;
+	uint32_t entries;
+	int64_t left;
+	struct settings settings;
+	uint32_t roles;
+	uint32_t groups;
+	struct entry interface;
+	struct entry *list;
+	size_t count;
+	struct rule_change *rules;
+	size_t rule_count;
+};
+
+/**
+ * struct dropped - a packet that was dropped, or in audit would have been
+ * @left_out: how many of that reason were not told since the last that was
+ * @flow: who opened it; size, protocol or port 0, device NULL: not known
+ * @reply: the packet went from @flow.to to @flow.from
+ * @row: the first that would have had to admit it, or negative
+ */
+struct dropped {
+	uint32_t reason;
+	uint32_t mode;
+	uint32_t left_out;
+	struct flow flow;
+	bool reply;
+	int row;
+};
+
+/**
+ * struct event - what happened; zero it
+ * @kind: which of the two, or that some were lost, or that it is none to be told
+ * @text: storage of the devices' names
+ */
+struct event {
+	enum { EVENT_NONE, EVENT_CHANGE, EVENT_DROP, EVENT_LOST } kind;
+	struct change change;
+	struct dropped dropped;
+	char text[2][DEVICE_TEXT];
+};
+
+#define LISTEN_CONFIG	(1 << 0)
+#define LISTEN_DROPS	(1 << 1)
+
+/* Joins the groups. The handle is for nl_event() only, from then on. */
+int nl_listen(struct nl *nl, unsigned int groups);
+/* What poll() is to wait for. */
+int nl_fd(const struct nl *nl);
+/* Takes one; waits for none. 1: there was none. */
+int nl_event(struct nl *nl, struct event *event);
+void event_free(struct event *event);
+
+/* Changes of partners are refused (ESTALE) when another generation is in force; 0: they are not. */
+void nl_based_on(struct nl *nl, uint32_t generation);
 int nl_begin(struct nl *nl);
-int nl_commit(struct nl *nl);
+/* @seconds: the policy before comes back after so many, unless confirmed; 0: never. */
+int nl_commit(struct nl *nl, uint32_t seconds);
+int nl_confirm(struct nl *nl);
+int nl_revert(struct nl *nl);
 
 #endif

@@ -10,6 +10,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "out.h"
 #include "parse.h"
@@ -32,7 +34,20 @@ static json_t *sure(json_t *value)
 	return value;
 }
 
-/* A copy in which nothing can disturb a terminal or a JSON reader. */
+/* Whether nothing in it can disturb a terminal or a JSON reader. */
+static bool is_clean(const char *text)
+{
+	size_t size;
+
+	for (; *text; text += size) {
+		size = *text >= ' ' && *text < 0x7f ? 1 : printable(text);
+		if (!size)
+			return false;
+	}
+	return true;
+}
+
+/* A copy that is clean. */
 static char *clean(const char *text)
 {
 	char *copy = strdup(text), *at = copy;
@@ -63,7 +78,8 @@ static void add(struct out *out, const char *key, json_t *value)
 
 static size_t flags(const struct out *out)
 {
-	return out->pretty ? JSON_INDENT(INDENT) : JSON_COMPACT;
+	/* fifteen digits: a tenth is 0.1 */
+	return JSON_REAL_PRECISION(15) | (out->pretty ? JSON_INDENT(INDENT) : JSON_COMPACT);
 }
 
 static void push(struct out *out, const char *key, json_t *value)
@@ -101,16 +117,48 @@ void out_object_end(struct out *out)
 		json_decref(out->open[--out->depth]);
 }
 
+/* Rows are put together before they are written: a call for each cell and gap costs more. */
+
+static void flush(struct out *out)
+{
+	fwrite(out->line, 1, out->length, stdout);
+	out->length = 0;
+}
+
+static void append(struct out *out, const char *text, size_t length)
+{
+	if (length > sizeof(out->line) - out->length)
+		flush(out);
+	if (length > sizeof(out->line)) {
+		fwrite(text, 1, length, stdout);
+		return;
+	}
+	memcpy(out->line + out->length, text, length);
+	out->length += length;
+}
+
+static void blanks(struct out *out, int count)
+{
+	static const char many[] = "                ";
+
+	for (; count > 0; count -= sizeof(many) - 1)
+		append(out, many, count < (int)sizeof(many) ? count : (int)sizeof(many) - 1);
+}
+
 static void text_cell(struct out *out, const char *text, int width)
 {
 	int length = strlen(text);
 
-	printf("%*s", out->pad, "");
-	if (width < 0)
-		printf("%*s", -width, text);
-	else
-		fputs(text, stdout);
+	blanks(out, out->pad);
+	blanks(out, -width - length);
+	append(out, text, length);
 	out->pad = (width > length ? width - length : 0) + 2;
+}
+
+static void end_line(struct out *out)
+{
+	append(out, "\n", 1);
+	flush(out);
 }
 
 void out_table(struct out *out, const char *key, const struct out_column *columns,
@@ -128,7 +176,7 @@ void out_table(struct out *out, const char *key, const struct out_column *column
 	out->pad = 0;
 	for (i = 0; i < count; i++)
 		text_cell(out, columns[i].title, columns[i].width);
-	putchar('\n');
+	end_line(out);
 }
 
 void out_table_end(struct out *out)
@@ -147,6 +195,7 @@ void out_row(struct out *out)
 {
 	out->in_row = true;
 	out->pad = 0;
+	out->column = 0;
 	if (out->json)
 		push(out, NULL, json_object());
 }
@@ -173,7 +222,7 @@ void out_row_end(struct out *out)
 {
 	out->in_row = false;
 	if (!out->json)
-		putchar('\n');
+		end_line(out);
 	else if (out->depth == 1)
 		stream(out, out->open[--out->depth]);
 	else
@@ -201,7 +250,7 @@ static void labelled(struct out *out, const char *key, const char *text)
  */
 static void put(struct out *out, const char *key, const char *text, json_t *value)
 {
-	size_t i;
+	const struct out_column *column;
 
 	if (out->json) {
 		add(out, key, value);
@@ -211,21 +260,25 @@ static void put(struct out *out, const char *key, const char *text, json_t *valu
 		labelled(out, key, text);
 	else if (!out->in_row && out->style == OUT_BARE)
 		puts(text);
-	for (i = 0; out->in_row && i < out->column_count; i++) {
-		if (!strcmp(out->columns[i].key, key))
-			text_cell(out, text, out->columns[i].width);
-	}
+	if (!out->in_row || out->column == out->column_count)
+		return;
+	column = &out->columns[out->column];
+	if (strcmp(column->key, key))
+		return;
+	text_cell(out, text, column->width);
+	out->column++;
 }
 
 void out_string(struct out *out, const char *key, const char *value)
 {
-	char *text = clean(value ? value : "-");
+	char *copy = value && !is_clean(value) ? clean(value) : NULL;
+	const char *text = copy ? copy : value;
 
 	if (out->json)
 		put(out, key, text, value ? json_string(text) : json_null());
 	else
-		put(out, key, text, NULL);
-	free(text);
+		put(out, key, value ? text : "-", NULL);
+	free(copy);
 }
 
 void out_number(struct out *out, const char *key, uint64_t value)
@@ -239,6 +292,14 @@ void out_number(struct out *out, const char *key, uint64_t value)
 void out_bool(struct out *out, const char *key, bool value)
 {
 	put(out, key, value ? "yes" : "no", out->json ? json_boolean(value) : NULL);
+}
+
+void out_tenths(struct out *out, const char *key, uint64_t value)
+{
+	char text[24];
+
+	snprintf(text, sizeof(text), "%" PRIu64 ".%u", value / 10, (unsigned int)(value % 10));
+	put(out, key, text, out->json ? json_real(value / 10.0) : NULL);
 }
 
 void out_seconds(struct out *out, const char *key, uint64_t seconds)
@@ -264,19 +325,14 @@ void out_names(struct out *out, const char *key, const char *const names[],
 	       uint32_t mask)
 {
 	json_t *array = out->json ? sure(json_array()) : NULL;
-	char text[256] = "";
-	size_t length = 0;
+	char text[256];
 	int i;
 
-	for (i = 0; names[i]; i++) {
-		if (!(mask & 1u << i))
-			continue;
-		if (array)
+	for (i = 0; array && names[i]; i++) {
+		if (mask & 1u << i)
 			json_array_append_new(array, sure(json_string(names[i])));
-		length += snprintf(text + length, sizeof(text) - length, "%s%s",
-				   length ? "," : "", names[i]);
 	}
-	put(out, key, text, array);
+	put(out, key, names_text(names, mask, text), array);
 }
 
 void out_line(const struct out *out, const char *format, ...)
@@ -291,6 +347,77 @@ void out_line(const struct out *out, const char *format, ...)
 	putchar('\n');
 }
 
+/* https://no-color.org: set, and not empty. */
+static bool coloured(void)
+{
+	const char *no = getenv("NO_COLOR"), *terminal = getenv("TERM");
+
+	return !(no && *no) && terminal && strcmp(terminal, "dumb") && isatty(STDOUT_FILENO);
+}
+
+void out_marked(const struct out *out, enum out_colour colour, const char *mark,
+		const char *format, ...)
+{
+	char *text, *shown;
+	va_list args;
+	int length;
+
+	if (out->json)
+		return;
+	va_start(args, format);
+	length = vasprintf(&text, format, args);
+	va_end(args);
+	if (length < 0)
+		no_memory();
+	shown = clean(text);
+	if (colour != OUT_PLAIN && coloured())
+		printf("\033[%dm%s\033[0m: %s\n", colour, mark, shown);
+	else
+		printf("%s: %s\n", mark, shown);
+	free(shown);
+	free(text);
+}
+
+/* ---- progress ---- */
+
+static uint64_t next_progress;		/* when to show more, milliseconds; 0: never */
+static bool progress_shown;
+
+static uint64_t milliseconds(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000ULL + now.tv_nsec / 1000000;
+}
+
+void out_progress_allow(void)
+{
+	if (isatty(STDERR_FILENO))
+		next_progress = milliseconds() + 1000;
+}
+
+void out_progress(const char *what, size_t done)
+{
+	uint64_t now;
+
+	if (!next_progress)
+		return;
+	now = milliseconds();
+	if (now < next_progress)
+		return;
+	next_progress = now + 200;
+	fprintf(stderr, "\r%s: %zu\033[K", what, done);
+	progress_shown = true;
+}
+
+void out_progress_end(void)
+{
+	if (progress_shown)
+		fputs("\r\033[K", stderr);
+	progress_shown = false;
+}
+
 __attribute__((format(printf, 2, 0)))
 static void say(const char *before, const char *format, va_list args)
 {
@@ -300,6 +427,7 @@ static void say(const char *before, const char *format, va_list args)
 		no_memory();
 	shown = clean(text);
 	fflush(stdout);
+	out_progress_end();
 	fprintf(stderr, "edgectl: %s%s\n", before, shown);
 	free(shown);
 	free(text);
@@ -338,9 +466,9 @@ int out_finish(int exit_code)
 {
 	bool failed = ferror(stdout);
 
+	out_progress_end();
 	errno = 0;
 	if (fclose(stdout) || failed)
-		return fail("cannot write to standard output: %s",
-			    errno ? strerror(errno) : "write error");
+		return fail("standard output: %s", strerror(errno ? errno : EIO));
 	return exit_code;
 }

@@ -45,6 +45,9 @@ struct out {
 	int depth;
 	const struct out_column *columns;
 	size_t column_count;
+	size_t column;		/* which comes next in this row */
+	char line[256];		/* of a table, @length bytes of it */
+	size_t length;
 	int pad;
 	bool in_row;
 	size_t rows;
@@ -59,10 +62,15 @@ void out_table_end(struct out *out);
 void out_row(struct out *out);
 void out_row_end(struct out *out);
 
-/* Fields of an object, cells of a row. A NULL string is null, and - in text. */
+/*
+ * Fields of an object, cells of a row in the order of its columns. A NULL string is null, and -
+ * in text.
+ */
 void out_string(struct out *out, const char *key, const char *value);
 void out_number(struct out *out, const char *key, uint64_t value);
 void out_bool(struct out *out, const char *key, bool value);
+/* In tenths. */
+void out_tenths(struct out *out, const char *key, uint64_t value);
 void out_seconds(struct out *out, const char *key, uint64_t seconds);
 void out_names(struct out *out, const char *key, const char *const names[],
 	       uint32_t mask);
@@ -71,10 +79,32 @@ void out_names(struct out *out, const char *key, const char *const names[],
 void out_line(const struct out *out, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
+enum out_colour {
+	OUT_PLAIN,
+	OUT_RED = 31,		/* as terminals number them */
+	OUT_GREEN,
+	OUT_YELLOW,
+};
+
+/*
+ * "MARK: text"; nothing in JSON. On a terminal the mark is in colour, unless NO_COLOR is set: it
+ * says nothing that the word does not.
+ */
+void out_marked(const struct out *out, enum out_colour colour, const char *mark,
+		const char *format, ...) __attribute__((format(printf, 4, 5)));
+
 /* Each writes one line "edgectl: ..." to stderr. fail() returns 1, misuse() 2. */
 int fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 int misuse(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/*
+ * How far it has got: for people at a terminal (stderr) who have waited for more than a second, if
+ * out_progress_allow() was called. Any message takes the line away, and so does out_finish().
+ */
+void out_progress_allow(void);
+void out_progress(const char *what, size_t done);
+void out_progress_end(void);
 
 /* Closes stdout; 1 with an error line when not everything was written. */
 int out_finish(int exit_code);

@@ -23,8 +23,8 @@ const char *const row_names[] = { NF_EDGE_ROWS(NAME_OF) NULL };
 const char *const peers_names[] = { NF_EDGE_PEERSS(NAME_OF) NULL };
 const char *const reason_names[] = { NF_EDGE_REASONS(NAME_OF) NULL };
 const char *const verdict_names[] = { NF_EDGE_VERDICTS(NAME_OF) NULL };
+const char *const finding_names[] = { NF_EDGE_FINDINGS(NAME_OF) NULL };
 
-#define DEVICE_MAX	15	/* bytes of a device's name: IFNAMSIZ - 1 */
 #define PORT_TEXT	12UL	/* "50000-59999," */
 
 void set_refusal(struct op *op, const char *format, ...)
@@ -39,9 +39,13 @@ void set_refusal(struct op *op, const char *format, ...)
 void op_free(struct op *op)
 {
 	free(op->prefix);
+	free(op->name);
 	op->prefix = NULL;
+	op->name = NULL;
 	op->count = 0;
+	op->names = 0;
 	op->room = 0;
+	op->name_room = 0;
 }
 
 /* The port map is left as it is: who reads it, has filled it. */
@@ -50,18 +54,20 @@ static void reset(struct op *op)
 	op->set = false;
 	op->value = 0;
 	op->mask = 0;
+	op->reasons = 0;
 	op->text = NULL;
 	op->count = 0;
+	op->names = 0;
+	op->domain.text[0] = '\0';
+	op->own = false;
 	memset(&op->flow, 0, sizeof(op->flow));
 	op->error[0] = '\0';
 }
 
-void *grow(void *list, size_t count, size_t *room, size_t size)
+void *grow_list(void *list, size_t *room, size_t size)
 {
 	size_t more = *room ? *room * 2 : 8;
 
-	if (count < *room)
-		return list;
 	list = reallocarray(list, more, size);
 	if (list)
 		*room = more;
@@ -128,7 +134,7 @@ static bool lookup(struct op *op, const char *const names[], const char *what,
 	uint32_t i;
 
 	for (i = 0; names[i]; i++) {
-		if (strlen(names[i]) == length && !memcmp(names[i], word, length)) {
+		if (!strncmp(names[i], word, length) && !names[i][length]) {
 			*value = i;
 			return true;
 		}
@@ -143,101 +149,184 @@ static bool keyword(struct op *op, const char *const names[], const char *what,
 	return lookup(op, names, what, word, strlen(word), value);
 }
 
-/* Any address, with or without /LEN when @with_length. */
-static bool address(struct op *op, const char *word, bool with_length,
-		    struct prefix *prefix)
+/* Four numbers; what follows them, or NULL. A million cost three times as much with inet_pton(). */
+static const char *dotted(const char *word, uint8_t bytes[4])
 {
-	const char *slash = with_length ? strchr(word, '/') : NULL;
-	size_t length = slash ? (size_t)(slash - word) : strlen(word);
+	int i;
+
+	for (i = 0; i < 4; i++) {
+		uint32_t sum = *word - '0', digit;
+
+		if (sum > 9)
+			return NULL;
+		while ((digit = *++word - '0') <= 9) {
+			if (!sum || sum > 25)
+				return NULL;
+			sum = sum * 10 + digit;
+		}
+		if (sum > 255 || (i < 3 && *word++ != '.'))
+			return NULL;
+		bytes[i] = sum;
+	}
+	return word;
+}
+
+static bool colons(const char *word, const char *end, uint8_t bytes[16])
+{
 	char text[INET6_ADDRSTRLEN];
+	size_t length = end - word;
+
+	if (length >= sizeof(text))
+		return false;
+	memcpy(text, word, length);
+	text[length] = '\0';
+	return inet_pton(AF_INET6, text, bytes) == 1;
+}
+
+/* How much of a word a message shows. */
+static int shown(const char *word, const char *end)
+{
+	return end - word > 80 ? 80 : end - word;
+}
+
+/* @stop: where the address should have ended. */
+static bool no_address(struct op *op, const char *word, const char *stop, const char *end)
+{
+	if (memchr(word, '%', stop - word))
+		return refuse(op, "%.*s cannot be meant: it has a scope", shown(word, end), word);
+	return refuse(op, "bad address \"%.*s\"", shown(word, end), word);
+}
+
+/* Any address up to @end, with or without /LEN when @with_length. */
+static inline bool address(struct op *op, const char *word, const char *end, bool with_length,
+			   struct prefix *prefix)
+{
+	const char *stop;
 	uint32_t len;
 
 	memset(prefix, 0, sizeof(*prefix));
-	if (memchr(word, '%', length))
-		return refuse(op, "\"%.80s\": an address with a scope cannot be used", word);
-	if (length >= sizeof(text))
-		return refuse(op, "bad address \"%.80s\"", word);
-	memcpy(text, word, length);
-	text[length] = '\0';
-	prefix->size = strchr(text, ':') ? 16 : 4;
-	if (inet_pton(prefix->size == 16 ? AF_INET6 : AF_INET, text, prefix->bytes) != 1)
-		return refuse(op, "bad address \"%.80s\"", word);
+	stop = dotted(word, prefix->bytes);
+	if (stop && (stop == end || (with_length && *stop == '/'))) {
+		prefix->size = 4;
+	} else {
+		stop = with_length ? memchr(word, '/', end - word) : NULL;
+		if (!stop)
+			stop = end;
+		if (!colons(word, stop, prefix->bytes))
+			return no_address(op, word, stop, end);
+		prefix->size = 16;
+	}
 	prefix->len = prefix->size * 8;
-	if (!slash)
+	if (stop == end)
 		return true;
-	if (!number(slash + 1, strlen(slash + 1), prefix->len, &len))
-		return refuse(op, "bad prefix length in \"%.80s\"", word);
+	if (!number(stop + 1, end - stop - 1, prefix->len, &len))
+		return refuse(op, "bad prefix length in \"%.*s\"", shown(word, end), word);
 	prefix->len = len;
 	return true;
+}
+
+static bool whole_address(struct op *op, const char *word, struct prefix *prefix)
+{
+	return address(op, word, word + strlen(word), false, prefix);
 }
 
 /* Clears the bits beyond the length; true: some were set. */
 static bool clear_host_bits(struct prefix *prefix)
 {
+	uint8_t host = 0xff >> prefix->len % 8;
 	bool any = false;
-	unsigned int i;
+	int i;
 
-	for (i = prefix->len; i < prefix->size * 8u; i++) {
-		uint8_t bit = 0x80 >> i % 8;
-
-		any |= prefix->bytes[i / 8] & bit;
-		prefix->bytes[i / 8] &= ~bit;
+	for (i = prefix->len / 8; i < prefix->size; i++) {
+		any |= prefix->bytes[i] & host;
+		prefix->bytes[i] &= ~host;
+		host = 0xff;
 	}
 	return any;
 }
 
-/* The kind of address that cannot be meant and covers all of @prefix, or NULL. */
-static const char *meaningless(const struct prefix *prefix)
+bool prefix_covers(const struct prefix *outer, const struct prefix *inner)
+{
+	int whole = outer->len / 8, rest = outer->len % 8;
+
+	return outer->size == inner->size && outer->len <= inner->len &&
+	       !memcmp(outer->bytes, inner->bytes, whole) &&
+	       (!rest || !((outer->bytes[whole] ^ inner->bytes[whole]) >> (8 - rest)));
+}
+
+int prefix_compare(const struct prefix *a, const struct prefix *b)
+{
+	int by_address = memcmp(a->bytes, b->bytes, sizeof(a->bytes));
+
+	if (a->size != b->size)
+		return a->size - b->size;
+	return by_address ? by_address : a->len - b->len;
+}
+
+int entry_compare(const struct entry *a, const struct entry *b)
+{
+	int by_prefix = prefix_compare(&a->prefix, &b->prefix);
+
+	return by_prefix ? by_prefix : strcmp(a->domain ? a->domain : "",
+					      b->domain ? b->domain : "");
+}
+
+static inline bool no_host_bits(struct op *op, const char *word, const char *end,
+				struct prefix *prefix)
+{
+	char text[PREFIX_TEXT];
+
+	if (!clear_host_bits(prefix))
+		return true;
+	return refuse(op, "%.*s has host bits set (%s has none)", shown(word, end), word,
+		      prefix_text(prefix, text));
+}
+
+const char *meaningless(const struct prefix *prefix)
 {
 	static const struct {
 		const char *kind;
-		struct prefix covers;
-	} kinds[] = {
+		struct prefix addresses;
+	} kinds[2][4] = { {
 		{ "unspecified", { 4, 32, { 0 } } },
 		{ "loopback", { 4, 8, { 127 } } },
 		{ "multicast", { 4, 4, { 224 } } },
 		{ "broadcast", { 4, 32, { 255, 255, 255, 255 } } },
+	}, {
 		{ "unspecified", { 16, 128, { 0 } } },
 		{ "loopback", { 16, 128, { [15] = 1 } } },
 		{ "multicast", { 16, 8, { 0xff } } },
 		{ "IPv4-mapped", { 16, 96, { [10] = 0xff, 0xff } } },
-	};
-	size_t i;
+	} };
+	size_t family = prefix->size == 16, i;
+	uint8_t first = prefix->bytes[0];
 
-	for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
-		struct prefix masked = *prefix;
-
-		masked.len = kinds[i].covers.len;
-		if (masked.size != kinds[i].covers.size || prefix->len < masked.len)
-			continue;
-		clear_host_bits(&masked);
-		if (!memcmp(&masked, &kinds[i].covers, sizeof(masked)))
-			return kinds[i].kind;
+	if (first && first != 127 && first < 224)
+		return NULL;	/* as most; none of the kinds begins so */
+	for (i = 0; i < 4; i++) {
+		if (prefix_covers(&kinds[family][i].addresses, prefix))
+			return kinds[family][i].kind;
 	}
 	return NULL;
 }
 
 /* Appends an address that a policy may hold. */
-static bool add_prefix(struct op *op, const char *word, bool with_length)
+static bool add_prefix(struct op *op, const char *word, const char *end, bool with_length)
 {
-	struct prefix *list, given, masked;
-	char text[PREFIX_TEXT];
+	struct prefix *list, *prefix;
 	const char *kind;
 
 	list = grow(op->prefix, op->count, &op->room, sizeof(*list));
 	if (!list)
 		return refuse(op, "out of memory");
 	op->prefix = list;
-	if (!address(op, word, with_length, &given))
+	prefix = &list[op->count];
+	if (!address(op, word, end, with_length, prefix) || !no_host_bits(op, word, end, prefix))
 		return false;
-	masked = given;
-	if (clear_host_bits(&masked))
-		return refuse(op, "%.80s has host bits set (%s has none)", word,
-			      prefix_text(&masked, text));
-	kind = meaningless(&given);
+	kind = meaningless(prefix);
 	if (kind)
-		return refuse(op, "%.80s cannot be meant: it is %s", word, kind);
-	list[op->count++] = given;
+		return refuse(op, "%.*s cannot be meant: it is %s", shown(word, end), word, kind);
+	op->count++;
 	return true;
 }
 
@@ -263,7 +352,7 @@ static bool ports(struct op *op, const char *word)
 		uint32_t first, last, i;
 
 		if (!left || (dash && left + 1 == length))
-			return refuse(op, "a port is missing in \"%.80s\"", whole);
+			return refuse(op, "missing port in \"%.80s\"", whole);
 		if (!port(op, word, left, &first))
 			return false;
 		last = first;
@@ -279,21 +368,29 @@ static bool ports(struct op *op, const char *word)
 	}
 }
 
-static bool groups(struct op *op, const char *word)
+/* Names of @names, comma separated, as bits of @mask. */
+static inline bool listed(struct op *op, const char *const names[], const char *what,
+			  const char *word, const char *end, uint32_t *mask)
 {
 	for (;;) {
-		size_t length = strcspn(word, ",");
-		uint32_t group;
+		const char *comma = memchr(word, ',', end - word);
+		size_t length = (comma ? comma : end) - word;
+		uint32_t bit;
 
-		if (!lookup(op, group_names, "group", word, length, &group))
+		if (!lookup(op, names, what, word, length, &bit))
 			return false;
-		if (op->mask & 1u << group)
-			return refuse(op, "group \"%s\" is repeated", group_names[group]);
-		op->mask |= 1u << group;
-		if (!word[length])
+		if (*mask & 1u << bit)
+			return refuse(op, "%s \"%s\" is repeated", what, names[bit]);
+		*mask |= 1u << bit;
+		if (!comma)
 			return true;
-		word += length + 1;
+		word = comma + 1;
 	}
+}
+
+static bool groups(struct op *op, const char *word, const char *end)
+{
+	return listed(op, group_names, "group", word, end, &op->mask);
 }
 
 static bool name(struct op *op, const char *word)
@@ -310,18 +407,127 @@ static bool name(struct op *op, const char *word)
 	return true;
 }
 
+/* Where the host's name begins, if it is one. */
+static const char *host_in(const char *word)
+{
+	size_t length = strlen(NF_EDGE_DOMAIN_HOST);
+
+	return strncasecmp(word, NF_EDGE_DOMAIN_HOST, length) ? word : word + length;
+}
+
+/* The kernel's rule, whatever DNS might allow. @text is in lower case. */
+static bool well_formed(const char *text)
+{
+	size_t length;
+
+	if (strlen(text) > NF_EDGE_DOMAIN_MAX - strlen(NF_EDGE_DOMAIN_HOST))
+		return false;
+	for (;; text += length + 1) {
+		length = strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789-");
+		if (!length || length > 63 || text[0] == '-' || text[length - 1] == '-')
+			return false;
+		if (text[length] != '.')
+			return !text[length];
+	}
+}
+
+bool parse_domain(struct op *op, const char *word, struct domain *domain)
+{
+	size_t length = strlen(word), i;
+
+	for (i = 0; i < length; i++) {
+		if (word[i] & 0x80)
+			return refuse(op,
+				      "the domain \"%.80s\" is not ASCII (DNS has it as xn--...)",
+				      word);
+	}
+	if (length && word[length - 1] == '.')
+		length--;
+	if (length > NF_EDGE_DOMAIN_MAX)
+		return refuse(op, "the domain \"%.80s\" is too long", word);
+	for (i = 0; i < length; i++)
+		domain->text[i] = word[i] >= 'A' && word[i] <= 'Z' ? word[i] | 0x20 : word[i];
+	domain->text[length] = '\0';
+	if (well_formed(host_in(domain->text)))
+		return true;
+	domain->text[0] = '\0';
+	return refuse(op, "bad domain \"%.80s\"", word);
+}
+
+/* Whether it can only be meant as a name: no address ends like a top-level domain. */
+static bool is_name(const char *word)
+{
+	size_t length = strlen(word);
+	const char *top, *at;
+
+	if (host_in(word) != word)
+		return true;
+	for (at = word; *at; at++) {
+		if (*at == '/' || *at == ':' || *at == '%')
+			return false;
+		if (*at & 0x80)
+			return true;
+	}
+	if (length && word[length - 1] == '.')
+		length--;
+	top = memrchr(word, '.', length);
+	return top && (top[1] | 0x20) >= 'a' && (top[1] | 0x20) <= 'z' &&
+	       word + length - top > 2;
+}
+
+static bool add_name(struct op *op, const char *word)
+{
+	struct domain *list = grow(op->name, op->names, &op->name_room, sizeof(*list));
+
+	if (!list)
+		return refuse(op, "out of memory");
+	op->name = list;
+	if (!parse_domain(op, word, &list[op->names]))
+		return false;
+	op->names++;
+	return true;
+}
+
+/* Of a domain, only these groups have a service to ask for. */
+static bool can_be_named(struct op *op)
+{
+	uint32_t served = 1u << NF_EDGE_GROUP_FEDERATION | 1u << NF_EDGE_GROUP_PIC |
+			  1u << NF_EDGE_GROUP_XMPP;
+	size_t i;
+
+	for (i = 0; i < op->names; i++) {
+		const char *name = op->name[i].text;
+
+		if (!(op->mask & ~served) || host_in(name) != name)
+			continue;
+		return refuse(op,
+			      "%.80s: DNS knows no service of group %s by domain (a host's name is given as %s%.80s)",
+			      name, group_names[__builtin_ffs(op->mask & ~served) - 1],
+			      NF_EDGE_DOMAIN_HOST, name);
+	}
+	return true;
+}
+
 /* To the kernel, byte 0xa0 is a blank, as in Latin 1, even inside "\303\240" (UTF-8). */
 static bool device(struct op *op, const char *word, const char **to)
 {
-	if (!*word || strlen(word) > DEVICE_MAX || strpbrk(word, "/: \240") ||
+	if (!*word || strlen(word) >= DEVICE_TEXT || strpbrk(word, "/: \240") ||
 	    !strcmp(word, ".") || !strcmp(word, "..") || !all_printable(word))
 		return refuse(op, "bad device name \"%.80s\"", word);
 	*to = word;
 	return true;
 }
 
-static bool unexpected(struct op *op, const char *word)
+static bool is_option(const char *word)
 {
+	return word[0] == '-' && word[1];
+}
+
+bool unexpected(struct op *op, const char *word)
+{
+	if (is_option(word))
+		return refuse(op, "unexpected word \"%.80s\" (options stand before the object)",
+			      word);
 	return refuse(op, "unexpected word \"%.80s\"", word);
 }
 
@@ -357,6 +563,17 @@ bool parse_word(struct op *op, int argc, char *const argv[])
 	if (argc)
 		op->text = argv[0];
 	return argc > 1 ? unexpected(op, argv[1]) : true;
+}
+
+bool parse_help(struct op *op, int argc, char *const argv[])
+{
+	reset(op);
+	op->file = NULL;
+	if (argc)
+		op->text = argv[0];
+	if (argc > 1)
+		op->file = argv[1];
+	return argc > 2 ? unexpected(op, argv[2]) : true;
 }
 
 static bool value(struct op *op, const char *const names[], const char *what,
@@ -421,7 +638,8 @@ bool parse_interface_del(struct op *op, int argc, char *const argv[])
 	reset(op);
 	if (argc < 2)
 		return refuse(op, "missing %s", argc ? "address" : "role and address");
-	if (!bits(op, role_names, "role", 1, argv) || !add_prefix(op, argv[1], false))
+	if (!bits(op, role_names, "role", 1, argv) ||
+	    !add_prefix(op, argv[1], argv[1] + strlen(argv[1]), false))
 		return false;
 	return argc > 2 ? unexpected(op, argv[2]) : true;
 }
@@ -443,28 +661,85 @@ bool parse_interface_add(struct op *op, int argc, char *const argv[])
 	return argc ? unexpected(op, argv[0]) : true;
 }
 
-/* What may follow a partner command's addresses. */
-#define TAKES_NAME	(1 << 0)
-#define TAKES_COVERS	(1 << 1)
+static bool take_groups(struct op *op, const char *word)
+{
+	return groups(op, word, word + strlen(word));
+}
+
+static bool take_domain(struct op *op, const char *word)
+{
+	return parse_domain(op, word, &op->domain);
+}
+
+static bool take_covered(struct op *op, const char *word)
+{
+	return whole_address(op, word, &op->flow.from);
+}
+
+static bool take_duration(struct op *op, const char *word)
+{
+	static const struct {
+		char unit;
+		uint32_t seconds;
+	} units[] = { { 's', 1 }, { 'm', 60 }, { 'h', 3600 }, { 'd', 86400 }, { 'w', 604800 } };
+	size_t length = strlen(word), i;
+
+	for (i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
+		if (length && word[length - 1] == units[i].unit &&
+		    number(word, length - 1, UINT32_MAX / units[i].seconds, &op->value)) {
+			op->value *= units[i].seconds;
+			return true;
+		}
+	}
+	return refuse(op, "bad duration \"%.80s\" (as in 30s, 15m, 12h, 90d, 4w)", word);
+}
+
+/* What may follow a partner command's addresses; a group always may. */
+#define TAKES_GROUP	(1 << 0)
+#define TAKES_DOMAIN	(1 << 1)
+#define TAKES_NAME	(1 << 2)
+#define TAKES_COVERS	(1 << 3)
+#define TAKES_IDLE	(1 << 4)
+#define TAKES_NONE	(1 << 5)	/* for a name, or for a domain: "" */
+
+static bool take_none(struct op *op, bool (*take)(struct op *op, const char *value))
+{
+	if (take == name)
+		op->text = "";
+	else if (take == take_domain)
+		op->own = true;
+	else
+		return take(op, "");
+	return true;
+}
 
 static bool partner_options(struct op *op, int argc, char *const argv[], int takes)
 {
-	const char *group = NULL, *text = NULL, *covers = NULL;
+	static const struct {
+		const char *word;
+		bool (*take)(struct op *op, const char *value);
+	} options[] = {
+		{ "group", take_groups },
+		{ "domain", take_domain },
+		{ "name", name },
+		{ "covers", take_covered },
+		{ "idle", take_duration },
+	};
+	const size_t count = sizeof(options) / sizeof(options[0]);
+	const char *value[sizeof(options) / sizeof(options[0])] = { NULL };
+	size_t i;
 
+	takes |= TAKES_GROUP;
 	while (argc) {
-		if (option(op, &argc, &argv, "group", &group)) {
-			if (!groups(op, group))
-				return false;
-		} else if (takes & TAKES_NAME && option(op, &argc, &argv, "name", &text)) {
-			if (!name(op, text))
-				return false;
-		} else if (takes & TAKES_COVERS &&
-			   option(op, &argc, &argv, "covers", &covers)) {
-			if (!address(op, covers, false, &op->flow.from))
-				return false;
-		} else {
+		i = 0;
+		while (i < count && !(takes & 1 << i &&
+				      option(op, &argc, &argv, options[i].word, &value[i])))
+			i++;
+		if (i == count)
 			return op->error[0] ? false : unexpected(op, argv[0]);
-		}
+		if (takes & TAKES_NONE && !*value[i] ? !take_none(op, options[i].take) :
+						       !options[i].take(op, value[i]))
+			return false;
 	}
 	return true;
 }
@@ -472,15 +747,21 @@ static bool partner_options(struct op *op, int argc, char *const argv[], int tak
 static bool partners(struct op *op, int argc, char *const argv[], int takes)
 {
 	reset(op);
-	while (argc && strcmp(*argv, "group") && strcmp(*argv, "name")) {
-		if (!add_prefix(op, *argv, true))
+	while (argc && strcmp(*argv, "group") && strcmp(*argv, "name") && strcmp(*argv, "domain")) {
+		if (is_name(*argv) ? !add_name(op, *argv) :
+				     !add_prefix(op, *argv, *argv + strlen(*argv), true))
 			return false;
 		argc--;
 		argv++;
 	}
-	if (!op->count)
+	if (!op->count && !op->names)
 		return refuse(op, "missing address");
-	return partner_options(op, argc, argv, takes);
+	if (!partner_options(op, argc, argv, takes | TAKES_DOMAIN | TAKES_NONE))
+		return false;
+	if (op->names && (op->domain.text[0] || op->own))
+		return refuse(op, "\"domain\" goes with addresses, not with %.80s",
+			      op->name[0].text);
+	return true;
 }
 
 bool parse_partner_add(struct op *op, int argc, char *const argv[])
@@ -489,7 +770,44 @@ bool parse_partner_add(struct op *op, int argc, char *const argv[])
 		return false;
 	if (!op->mask)
 		op->mask = 1u << NF_EDGE_GROUP_FEDERATION;
+	return can_be_named(op);
+}
+
+bool parse_partner(struct op *op, const char *word, const char *group, uint32_t mask,
+		   const char *text)
+{
+	reset(op);
+	if (is_name(word) ? !add_name(op, word) :
+			    !add_prefix(op, word, word + strlen(word), true))
+		return false;
+	if (group && !groups(op, group, group + strlen(group)))
+		return false;
+	if (text && !name(op, text))
+		return false;
+	if (!group)
+		op->mask = mask;
+	return can_be_named(op);
+}
+
+bool parse_partner_import(struct op *op, int argc, char *const argv[])
+{
+	reset(op);
+	if (!argc)
+		return refuse(op, "missing file");
+	if (!partner_options(op, argc - 1, argv + 1, TAKES_NAME))
+		return false;
+	if (!op->mask)
+		op->mask = 1u << NF_EDGE_GROUP_FEDERATION;
+	op->file = argv[0];
 	return true;
+}
+
+bool parse_partner_refresh(struct op *op, int argc, char *const argv[])
+{
+	reset(op);
+	if (argc > 1)
+		return unexpected(op, argv[1]);
+	return argc ? parse_domain(op, argv[0], &op->domain) : true;
 }
 
 bool parse_partner_del(struct op *op, int argc, char *const argv[])
@@ -500,7 +818,8 @@ bool parse_partner_del(struct op *op, int argc, char *const argv[])
 bool parse_partner_list(struct op *op, int argc, char *const argv[])
 {
 	reset(op);
-	return partner_options(op, argc, argv, TAKES_NAME | TAKES_COVERS);
+	return partner_options(op, argc, argv,
+			       TAKES_NAME | TAKES_COVERS | TAKES_IDLE | TAKES_DOMAIN);
 }
 
 bool parse_partner_flush(struct op *op, int argc, char *const argv[])
@@ -565,6 +884,10 @@ static bool explain_options(struct op *op, int argc, char *const argv[])
 		} else if (option(op, &argc, &argv, "oif", &oif)) {
 			if (!device(op, oif, &flow->oif))
 				return false;
+		} else if (!op->error[0] && !op->set && !strcmp(argv[0], "--all")) {
+			op->set = true;
+			argc--;
+			argv++;
 		} else {
 			return op->error[0] ? false : unexpected(op, argv[0]);
 		}
@@ -579,10 +902,15 @@ bool parse_explain(struct op *op, int argc, char *const argv[])
 	uint32_t udp;
 
 	reset(op);
+	if (argc && !strcmp(argv[0], "--all")) {	/* where options stand elsewhere */
+		op->set = true;
+		argc--;
+		argv++;
+	}
 	if (argc < 4)
 		return refuse(op, "missing words: FROM TO tcp|udp DPORT");
-	if (!address(op, argv[0], false, &flow->from) ||
-	    !address(op, argv[1], false, &flow->to))
+	if (!whole_address(op, argv[0], &flow->from) ||
+	    !whole_address(op, argv[1], &flow->to))
 		return false;
 	if (flow->from.size != flow->to.size)
 		return refuse(op, "%.80s and %.80s are not of one address family",
@@ -593,6 +921,89 @@ bool parse_explain(struct op *op, int argc, char *const argv[])
 	if (!port(op, argv[3], strlen(argv[3]), &flow->dport))
 		return false;
 	return explain_options(op, argc - 4, argv + 4);
+}
+
+bool parse_load(struct op *op, int argc, char *const argv[])
+{
+	const char *seconds = NULL;
+
+	reset(op);
+	op->set = option(op, &argc, &argv, "--confirm", &seconds);
+	if (op->error[0])
+		return false;
+	if (op->set && (!number(seconds, strlen(seconds), NF_EDGE_CONFIRM_MAX, &op->value) ||
+			!op->value))
+		return refuse(op, "bad number of seconds \"%.80s\" (1 to %d)", seconds,
+			      NF_EDGE_CONFIRM_MAX);
+	if (!argc)
+		return refuse(op, "missing file");
+	op->text = argv[0];
+	if (argc > 1)
+		return unexpected(op, argv[is_option(argv[0]) ? 0 : 1]);
+	return true;
+}
+
+/* Any prefix may be asked about. */
+static bool filter_prefix(struct op *op, const char *word, struct prefix *prefix)
+{
+	const char *end = word + strlen(word);
+
+	return address(op, word, end, true, prefix) && no_host_bits(op, word, end, prefix);
+}
+
+static bool drop_filters(struct op *op, int argc, char *const argv[])
+{
+	const char *reason = NULL, *row = NULL, *from = NULL, *to = NULL;
+
+	while (argc) {
+		if (option(op, &argc, &argv, "reason", &reason)) {
+			if (!listed(op, reason_names, "reason", reason, reason + strlen(reason),
+				    &op->reasons))
+				return false;
+		} else if (option(op, &argc, &argv, "row", &row)) {
+			if (!listed(op, row_names, "row", row, row + strlen(row), &op->mask))
+				return false;
+		} else if (option(op, &argc, &argv, "from", &from)) {
+			if (!filter_prefix(op, from, &op->flow.from))
+				return false;
+		} else if (option(op, &argc, &argv, "to", &to)) {
+			if (!filter_prefix(op, to, &op->flow.to))
+				return false;
+		} else {
+			return op->error[0] ? false : unexpected(op, argv[0]);
+		}
+	}
+	return true;
+}
+
+bool parse_monitor(struct op *op, int argc, char *const argv[])
+{
+	reset(op);
+	if (!argc)
+		return true;
+	if (!strcmp(argv[0], "config")) {
+		op->value = 1;
+		return argc > 1 ? unexpected(op, argv[1]) : true;
+	}
+	op->value = 2;	/* what may follow is about drops */
+	if (!strcmp(argv[0], "drops")) {
+		argc--;
+		argv++;
+	}
+	return drop_filters(op, argc, argv);
+}
+
+bool parse_seconds(struct op *op, int argc, char *const argv[])
+{
+	reset(op);
+	op->value = 1;
+	if (!argc)
+		return true;
+	if (argc > 1)
+		return unexpected(op, argv[1]);
+	if (!number(argv[0], strlen(argv[0]), 86400, &op->value) || !op->value)
+		return refuse(op, "bad number of seconds \"%.80s\" (1 to 86400)", argv[0]);
+	return true;
 }
 
 static bool blank(char byte)
@@ -618,14 +1029,14 @@ static char *quoted(struct op *op, char *at)
 			}
 		}
 		if (!*at) {
-			refuse(op, "the closing quote is missing");
+			refuse(op, "missing closing quote");
 			return NULL;
 		}
 		*to++ = *at;
 	}
 	at++;
 	if (*at && !blank(*at)) {
-		refuse(op, "a blank is missing after the closing quote");
+		refuse(op, "missing blank after the closing quote");
 		return NULL;
 	}
 	*to = '\0';
@@ -634,13 +1045,11 @@ static char *quoted(struct op *op, char *at)
 
 static char *bare(struct op *op, char *at)
 {
-	char *start = at;
+	char *end = at + strcspn(at, " \t\"");
 
-	while (*at && !blank(*at) && *at != '"')
-		at++;
-	if (*at != '"')
-		return at;
-	refuse(op, "a quote inside the word \"%.80s\"", start);
+	if (*end != '"')
+		return end;
+	refuse(op, "the word \"%.80s\" has a quote inside", at);
 	return NULL;
 }
 
@@ -675,36 +1084,157 @@ bool parse_line(struct op *op, char *line, size_t length, struct words *words)
 	}
 }
 
+/* What follows @start in the text up to @last, or NULL. */
+static inline const char *after(const char *text, const char *last, const char *start)
+{
+	size_t length = strlen(start);
+
+	return (size_t)(last - text) < length || memcmp(text, start, length) ? NULL : text + length;
+}
+
+bool parse_plain_partner(struct op *op, const char *line, size_t length)
+{
+	const char *last = line + length, *word = after(line, last, "partner add "), *end;
+
+	if (!word)
+		return false;
+	reset(op);
+	end = strchrnul(word, ' ');
+	if (!add_prefix(op, word, end, true))
+		return false;
+	word = after(end, last, " group ");
+	if (!word)
+		return false;
+	end = strchrnul(word, ' ');
+	if (!groups(op, word, end))
+		return false;
+	word = after(end, last, " name ");
+	if (word) {
+		end = word + strcspn(word, " \t\"#\r");
+		if (*end || !name(op, word))
+			return false;
+	}
+	return end == last;
+}
+
+/* Writes @value, at most 255, and returns where its digits end. */
+static char *put_number(char *at, uint8_t value)
+{
+	if (value >= 100)
+		*at++ = '0' + value / 100;
+	if (value >= 10)
+		*at++ = '0' + value / 10 % 10;
+	*at++ = '0' + value % 10;
+	return at;
+}
+
+/* Where the longest run of zeroes among the eight numbers of an address begins; 8: none is. */
+static int longest_zeroes(const uint16_t number[8], int *length)
+{
+	int start = 8, run = 0, i;
+
+	*length = 1;	/* a single zero is written */
+	for (i = 0; i < 8; i++) {
+		run = number[i] ? 0 : run + 1;
+		if (run > *length) {
+			*length = run;
+			start = i + 1 - run;
+		}
+	}
+	return start;
+}
+
+static char *put_hex(char *at, uint16_t value)
+{
+	int shift = value > 0xfff ? 12 : value > 0xff ? 8 : value > 0xf ? 4 : 0;
+
+	for (; shift >= 0; shift -= 4)
+		*at++ = "0123456789abcdef"[value >> shift & 0xf];
+	return at;
+}
+
+/*
+ * Each returns where the text ends. By hand, because inet_ntop() calls printf() for every number,
+ * and listings of a million would spend half of their time there; see RFC 5952.
+ */
+static char *put_ipv6(char *at, const struct prefix *prefix)
+{
+	static const uint8_t zeroes[10];
+	const uint8_t *byte = prefix->bytes;
+	uint16_t number[8];
+	int i, start, length;
+
+	if (!memcmp(prefix->bytes, zeroes, sizeof(zeroes))) {	/* IPv4 may be in it */
+		inet_ntop(AF_INET6, prefix->bytes, at, INET6_ADDRSTRLEN);
+		return at + strlen(at);
+	}
+	for (i = 0; i < 8; i++, byte += 2)
+		number[i] = byte[0] << 8 | byte[1];
+	start = longest_zeroes(number, &length);
+	for (i = 0; i < 8; i++) {
+		if (i == start) {
+			*at++ = ':';
+			i += length - 1;
+			if (i == 7)
+				*at++ = ':';
+			continue;
+		}
+		if (i)
+			*at++ = ':';
+		at = put_hex(at, number[i]);
+	}
+	*at = '\0';
+	return at;
+}
+
+static char *put_address(char *at, const struct prefix *prefix)
+{
+	int i;
+
+	if (prefix->size == 16)
+		return put_ipv6(at, prefix);
+	for (i = 0; i < 4; i++) {
+		at = put_number(at, prefix->bytes[i]);
+		*at++ = '.';
+	}
+	*--at = '\0';
+	return at;
+}
+
 const char *address_text(const struct prefix *prefix, char text[PREFIX_TEXT])
 {
-	if (!inet_ntop(prefix->size == 16 ? AF_INET6 : AF_INET, prefix->bytes, text,
-		       PREFIX_TEXT))
-		text[0] = '\0';
+	put_address(text, prefix);
 	return text;
 }
 
 const char *prefix_text(const struct prefix *prefix, char text[PREFIX_TEXT])
 {
-	size_t length;
+	char *at = put_address(text, prefix);
 
-	address_text(prefix, text);
-	length = strlen(text);
-	snprintf(text + length, PREFIX_TEXT - length, "/%u", prefix->len);
+	*at++ = '/';
+	*put_number(at, prefix->len) = '\0';
+	return text;
+}
+
+char *names_text(const char *const names[], uint32_t mask, char *text)
+{
+	char *at = text;
+	int i;
+
+	*at = '\0';
+	for (i = 0; names[i]; i++) {
+		if (!(mask & 1u << i))
+			continue;
+		if (at > text)
+			*at++ = ',';
+		at = stpcpy(at, names[i]);
+	}
 	return text;
 }
 
 const char *groups_text(uint32_t mask, char text[GROUPS_TEXT])
 {
-	size_t length = 0;
-	int i;
-
-	text[0] = '\0';
-	for (i = 0; group_names[i]; i++) {
-		if (mask & 1u << i)
-			length += snprintf(text + length, GROUPS_TEXT - length, "%s%s",
-					   length ? "," : "", group_names[i]);
-	}
-	return text;
+	return names_text(group_names, mask, text);
 }
 
 static bool has_port(const uint8_t *ports, uint32_t port)

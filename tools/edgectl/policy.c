@@ -7,12 +7,47 @@
 
 #include "policy.h"
 
+/**
+ * struct row - what a row is about, and its default
+ *
+ * As the module's own table has it, and tests/lint/agree.py holds against that.
+ */
+struct row {
+	uint8_t role;
+	uint8_t group;
+	uint8_t peers;
+};
+
+#define ROW(row, role, group, peers) \
+	[NF_EDGE_ROW_##row] = { NF_EDGE_ROLE_##role, NF_EDGE_GROUP_##group, NF_EDGE_PEERS_##peers }
+
+static const struct row rows[NF_EDGE_ROW_COUNT] = {
+	ROW(SIP_FEDERATION_OUT, ACCESS, FEDERATION, ANY),
+	ROW(SIP_FEDERATION_IN, ACCESS, FEDERATION, LISTED),
+	ROW(SIP_PIC_IN, ACCESS, PIC, LISTED),
+	ROW(SIP_PIC_OUT, ACCESS, PIC, LISTED),
+	ROW(SIP_CLIENT_IN, ACCESS, CLIENT, ANY),
+	ROW(AV_RTP_OUT, AV, MESSENGER, ANY),
+	ROW(AV_STUN_OUT, AV, MESSENGER, ANY),
+	ROW(AV_STUN_IN, AV, MESSENGER, ANY),
+	ROW(XMPP_IN, ACCESS, XMPP, ANY),
+	ROW(XMPP_OUT, ACCESS, XMPP, ANY),
+	ROW(XMPP_GATEWAY_IN, INTERNAL, GATEWAY, ANY),
+};
+
+#define RTP_FIRST	50000
+#define RTP_LAST	59999
+
 void policy_init(struct policy *policy, bool tolerant)
 {
 	uint32_t row;
 
 	memset(policy, 0, sizeof(*policy));
 	policy->tolerant = tolerant;
+	policy->interfaces.limit = NF_EDGE_INTERFACES_MAX;
+	policy->interfaces.what = "Edge addresses";
+	policy->partners.limit = NF_EDGE_PARTNERS_MAX;
+	policy->partners.what = "partners";
 	for (row = 0; row < NF_EDGE_ROW_COUNT; row++)
 		policy->rules[row] = (struct rule_change){ row, -1, -1 };
 }
@@ -29,26 +64,46 @@ void policy_free(struct policy *policy)
 	table_free(&policy->partners);
 }
 
-/* FNV-1a. */
+/* Depends on each bit; who writes the file has no reason to make prefixes meet in a slot. */
 static size_t hash(const struct prefix *prefix)
 {
-	const unsigned char *byte = (const unsigned char *)prefix;
-	uint64_t sum = 0xcbf29ce484222325;
-	size_t i;
+	const uint64_t odd = 0x9e3779b97f4a7c15;	/* the golden ratio's bits */
+	uint64_t part[3] = { 0 }, sum;
 
-	for (i = 0; i < sizeof(*prefix); i++)
-		sum = (sum ^ byte[i]) * 0x100000001b3;
+	memcpy(part, prefix, sizeof(*prefix));
+	sum = part[0] * odd;
+	sum = ((sum ^ sum >> 32) + part[1]) * odd;
+	sum = ((sum ^ sum >> 32) + part[2]) * odd;
 	return sum ^ sum >> 32;
 }
 
-/* The slot that holds @prefix or is to hold it. */
-static uint32_t *find_slot(const struct table *table, const struct prefix *prefix)
+static size_t hash_text(const char *text)
 {
-	size_t i = hash(prefix) & (table->slots - 1);
+	size_t sum = 0;
 
-	while (table->slot[i] &&
-	       memcmp(&table->list[table->slot[i] - 1].prefix, prefix, sizeof(*prefix)))
+	while (*text)
+		sum = (sum + (unsigned char)*text++) * 0x9e3779b97f4a7c15;
+	return sum ^ sum >> 32;
+}
+
+static bool same(const char *a, const char *b)
+{
+	return a && b ? !strcmp(a, b) : a == b;
+}
+
+/* The slot that holds @prefix as it comes from @domain, or is to hold it. */
+static inline uint32_t *find_slot(const struct table *table, const struct prefix *prefix,
+				  const char *domain)
+{
+	size_t i = (hash(prefix) + (domain ? hash_text(domain) : 0)) & (table->slots - 1);
+
+	while (table->slot[i]) {
+		const struct entry *entry = &table->list[table->slot[i] - 1];
+
+		if (!memcmp(&entry->prefix, prefix, sizeof(*prefix)) && same(entry->domain, domain))
+			break;
 		i = (i + 1) & (table->slots - 1);
+	}
 	return &table->slot[i];
 }
 
@@ -60,41 +115,67 @@ static bool widen(struct table *table)
 
 	if (table->count * 2 < table->slots)
 		return true;
-	table->slots = table->slots ? table->slots * 2 : 64;
+	table->slots = table->slots ? table->slots * 4 : 64;
 	table->slot = calloc(table->slots, sizeof(*table->slot));
 	free(old);
 	if (!table->slot)
 		return false;
 	for (i = 0; i < table->count; i++)
-		*find_slot(table, &table->list[i].prefix) = i + 1;
+		*find_slot(table, &table->list[i].prefix, table->list[i].domain) = i + 1;
 	return true;
 }
 
-/* The entry of @prefix, a new one with mask 0 if need be. NULL: out of memory. */
-static struct entry *find(struct table *table, const struct prefix *prefix)
+/* Of a prefix's entries the kernel counts one; which here is the one that no domain has brought. */
+static bool is_full(const struct table *table)
+{
+	return table->count - table->shares >= table->limit;
+}
+
+static struct entry *no_entry(struct op *op, const struct table *table)
+{
+	if (is_full(table))
+		refuse(op, "there are too many %s (at most %zu)", table->what, table->limit);
+	else
+		refuse(op, "out of memory");
+	return NULL;
+}
+
+/* The entry of both, a new one with mask 0 if need be. NULL: op->error says why not. */
+static struct entry *find(struct op *op, struct table *table, const struct prefix *prefix,
+			  const char *domain)
 {
 	struct entry *list;
 	uint32_t *slot;
+	char *copy = NULL;
 
 	if (!widen(table))
-		return NULL;
-	slot = find_slot(table, prefix);
+		return no_entry(op, table);
+	slot = find_slot(table, prefix, domain);
 	if (*slot)
 		return &table->list[*slot - 1];
+	if (!domain && is_full(table))
+		return no_entry(op, table);
 	list = grow(table->list, table->count, &table->room, sizeof(*list));
 	if (!list)
-		return NULL;
+		return no_entry(op, table);
 	table->list = list;
-	list[table->count] = (struct entry){ .prefix = *prefix };
+	if (domain) {
+		copy = strdup(domain);
+		if (!copy)
+			return no_entry(op, table);
+	}
+	table->shares += !!domain;
+	list[table->count] = (struct entry){ .prefix = *prefix, .domain = copy };
 	*slot = ++table->count;
 	return &list[table->count - 1];
 }
 
+/* "" is none. */
 static bool set_text(struct entry *entry, const char *text)
 {
-	char *copy = strdup(text);
+	char *copy = *text ? strdup(text) : NULL;
 
-	if (!copy)
+	if (*text && !copy)
 		return false;
 	free(entry->text);
 	entry->text = copy;
@@ -156,12 +237,12 @@ bool policy_rule_set(struct policy *policy, struct op *op)
 
 bool policy_interface(struct policy *policy, struct op *op)
 {
-	struct entry *entry = find(&policy->interfaces, &op->prefix[0]);
+	struct entry *entry = find(op, &policy->interfaces, &op->prefix[0], NULL);
 	const char *role = role_names[__builtin_ffs(op->mask) - 1];
 	char text[PREFIX_TEXT];
 
 	if (!entry)
-		return refuse(op, "out of memory");
+		return false;
 	address_text(&entry->prefix, text);
 	if (op->text && entry->text && strcmp(op->text, entry->text))
 		return refuse(op, "interface %s %s is bound to another device (%s, line %u)", role,
@@ -178,13 +259,14 @@ bool policy_interface(struct policy *policy, struct op *op)
 
 static bool add_partner(struct policy *policy, struct op *op, const struct prefix *prefix)
 {
-	struct entry *entry = find(&policy->partners, prefix);
+	const char *domain = op->domain.text[0] ? op->domain.text : NULL;
+	struct entry *entry = find(op, &policy->partners, prefix, domain);
 	char text[PREFIX_TEXT];
 	bool rename;
 
 	if (!entry)
-		return refuse(op, "out of memory");
-	rename = op->text && (!entry->text || strcmp(op->text, entry->text));
+		return false;
+	rename = op->text && strcmp(op->text, entry->text ? entry->text : "");
 	if (!(op->mask & ~entry->mask) && !rename && !policy->tolerant)
 		return refuse(op, "partner %s exists (line %u)", prefix_text(prefix, text),
 			      entry->line);
@@ -199,11 +281,62 @@ bool policy_partner(struct policy *policy, struct op *op)
 {
 	size_t i;
 
+	if (op->names)
+		return refuse(op, "%.80s would have to be looked up: a policy file has addresses",
+			      op->name[0].text);
 	for (i = 0; i < op->count; i++) {
 		if (!add_partner(policy, op, &op->prefix[i]))
 			return false;
 	}
 	return true;
+}
+
+struct entry *policy_find(struct policy *policy, const struct prefix *prefix, const char *domain)
+{
+	const struct table *table = &policy->partners;
+	uint32_t slot = table->count ? *find_slot(table, prefix, domain) : 0;
+
+	return slot ? &table->list[slot - 1] : NULL;
+}
+
+static int order(const void *a, const void *b)
+{
+	return entry_compare(a, b);
+}
+
+/* What was saved is in order already. */
+static void sort(struct table *table)
+{
+	size_t i = 1;
+
+	free(table->slot);
+	table->slot = NULL;
+	table->slots = 0;
+	while (i < table->count && order(&table->list[i - 1], &table->list[i]) < 0)
+		i++;
+	if (i < table->count)
+		qsort(table->list, table->count, sizeof(*table->list), order);
+}
+
+void policy_complete(struct policy *policy)
+{
+	uint32_t row, port;
+
+	if (!(policy->settings.given & SETTING_PORTS)) {
+		for (port = RTP_FIRST; port <= RTP_LAST; port++)
+			policy->settings.ports[port / 8] |= 1 << port % 8;
+	}
+	policy->settings.given = SETTING_MODE | SETTING_UNLISTED | SETTING_MATCH | SETTING_PORTS;
+	for (row = 0; row < NF_EDGE_ROW_COUNT; row++) {
+		struct rule_change *rule = &policy->rules[row];
+
+		if (rule->enabled < 0)
+			rule->enabled = 1;
+		if (rule->peers < 0)
+			rule->peers = rows[row].peers;
+	}
+	sort(&policy->interfaces);
+	sort(&policy->partners);
 }
 
 static bool has_role(const struct table *interfaces, uint32_t role)
@@ -222,4 +355,49 @@ bool policy_blocks_dns(const struct policy *policy)
 	return policy->settings.mode != NF_EDGE_MODE_OFF &&
 	       policy->settings.unlisted == NF_EDGE_UNLISTED_DROP &&
 	       has_role(&policy->interfaces, NF_EDGE_ROLE_ACCESS);
+}
+
+/* While there is no A/V address, the access addresses serve A/V, too. */
+static bool serves(const struct table *interfaces, uint32_t role)
+{
+	return has_role(interfaces, role) ||
+	       (role == NF_EDGE_ROLE_AV && has_role(interfaces, NF_EDGE_ROLE_ACCESS));
+}
+
+uint32_t policy_idle_rows(const struct policy *policy, uint32_t group)
+{
+	uint32_t row, idle = 0;
+	size_t i;
+
+	for (i = 0; i < policy->partners.count; i++) {
+		if (policy->partners.list[i].mask & 1u << group)
+			return 0;
+	}
+	for (row = 0; row < NF_EDGE_ROW_COUNT; row++) {
+		if (rows[row].group == group && policy->rules[row].enabled &&
+		    policy->rules[row].peers == NF_EDGE_PEERS_LISTED &&
+		    serves(&policy->interfaces, rows[row].role))
+			idle |= 1u << row;
+	}
+	return idle;
+}
+
+void policy_covered(const struct policy *policy, covered_fn tell, void *context)
+{
+	const struct entry *around[129];	/* one of each length, the shortest first */
+	size_t depth = 0, i, j;
+
+	for (i = 0; i < policy->partners.count; i++) {
+		const struct entry *entry = &policy->partners.list[i];
+
+		if (entry->domain)	/* is neither there to stay nor to be left out */
+			continue;
+		while (depth && !prefix_covers(&around[depth - 1]->prefix, &entry->prefix))
+			depth--;
+		for (j = depth; j && entry->mask & ~around[j - 1]->mask; j--)
+			;
+		if (j)
+			tell(context, entry, around[j - 1]);
+		around[depth++] = entry;
+	}
 }

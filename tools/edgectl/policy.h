@@ -3,7 +3,8 @@
  * policy: a whole policy, gathered line by line from a file.
  *
  * It holds what the lines amount to: groups of one partner are joined, the last
- * value of a setting stands. Refuses what the kernel would refuse.
+ * value of a setting stands. Refuses what the kernel would refuse; a line that is
+ * refused may have been taken in part, and more lines may follow.
  */
 #ifndef EDGECTL_POLICY_H
 #define EDGECTL_POLICY_H
@@ -12,16 +13,22 @@
 #include "parse.h"
 
 /**
- * struct table - entries by prefix
+ * struct table - entries by prefix and domain
  * @slot: open addressing; index into @list plus one, 0: free
  * @slots: their number, a power of two
+ * @shares: entries that a domain has brought
+ * @limit: prefixes that the kernel takes
+ * @what: they are called in a refusal
  */
 struct table {
 	struct entry *list;
 	size_t count;
 	size_t room;
+	size_t shares;
 	uint32_t *slot;
 	size_t slots;
+	size_t limit;
+	const char *what;
 };
 
 /**
@@ -54,7 +61,28 @@ bool policy_rule_set(struct policy *policy, struct op *op);
 bool policy_interface(struct policy *policy, struct op *op);
 bool policy_partner(struct policy *policy, struct op *op);
 
+/* The partner as it comes from @domain, or NULL. Not of a complete policy. */
+struct entry *policy_find(struct policy *policy, const struct prefix *prefix, const char *domain);
+
+/*
+ * To be called when nothing is taken any more: what was not mentioned has its default, and the
+ * tables are in order.
+ */
+void policy_complete(struct policy *policy);
+
+/* What a complete policy may not mean, though it can be loaded. */
+
 /* No row covers DNS from an access address, and nothing else lets it pass. */
 bool policy_blocks_dns(const struct policy *policy);
+
+/* The rows that would admit the partners of @group, whom there are none of, and nobody else. */
+uint32_t policy_idle_rows(const struct policy *policy, uint32_t group);
+
+/*
+ * Tells of each partner that could as well go, and of the one that covers it and says as much. What
+ * a domain has brought is neither: DNS takes and brings it.
+ */
+typedef void (*covered_fn)(void *context, const struct entry *inner, const struct entry *outer);
+void policy_covered(const struct policy *policy, covered_fn tell, void *context);
 
 #endif

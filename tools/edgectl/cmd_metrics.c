@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * stats --openmetrics: the counters for Prometheus
+ *
+ * OpenMetrics text, 1.0, of which the older text format's readers (node_exporter's
+ * textfile collector) understand all but a counter's type. They refuse a file for a
+ * type that they do not know: hence a gauge where OpenMetrics has "info" and "stateset".
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "edgectl.h"
+
+static void family(const char *name, const char *type, const char *unit, const char *help)
+{
+	printf("# TYPE nf_edge_%s %s\n", name, type);
+	if (unit)
+		printf("# UNIT nf_edge_%s %s\n", name, unit);
+	printf("# HELP nf_edge_%s %s\n", name, help);
+}
+
+static void gauge(const char *name, const char *unit, const char *help, int64_t value)
+{
+	family(name, "gauge", unit, help);
+	printf("nf_edge_%s %" PRId64 "\n", name, value);
+}
+
+/* What may not stand in a label's value as it is. */
+static void put_escaped(const char *text)
+{
+	for (; *text; text++) {
+		if (*text == '"' || *text == '\\')
+			putchar('\\');
+		if (*text == '\n')
+			fputs("\\n", stdout);
+		else
+			putchar(*text);
+	}
+}
+
+static void info(const struct status *status)
+{
+	family("info", "gauge", NULL, "Versions of the module and of edgectl; always 1.");
+	fputs("nf_edge_info{version=\"", stdout);
+	put_escaped(status->version);
+	fputs("\",tool_version=\"" NF_EDGE_VERSION "\"} 1\n", stdout);
+}
+
+/* A sample for each value that the setting can have: 1 for the one that it has. */
+static void states(const char *name, const char *help, const char *const names[], uint32_t value)
+{
+	uint32_t i;
+
+	family(name, "gauge", NULL, help);
+	for (i = 0; names[i]; i++)
+		printf("nf_edge_%s{%s=\"%s\"} %d\n", name, name, names[i], i == value);
+}
+
+/* A moment stands still while the file that tells it grows old; an age does not. */
+static void policy(const struct status *status)
+{
+	info(status);
+	states("mode", "Whether the policy is enforced, audited or off.", mode_names,
+	       status->settings.mode);
+	states("unlisted", "What becomes of traffic that no row covers.", unlisted_names,
+	       status->settings.unlisted);
+	gauge("generation", NULL, "Moves with every change of the policy.", status->generation);
+	gauge("policy_change_timestamp_seconds", "seconds",
+	      "When the policy last changed, since the Unix epoch.",
+	      (int64_t)time(NULL) - (int64_t)status->uptime);
+	gauge("interfaces", NULL, "Edge addresses, once for each role.", status->interfaces);
+	gauge("partners", NULL, "Partner prefixes.", status->partners);
+}
+
+static void rows(const char *what, const char *help, const struct rule *list, size_t count,
+		 size_t offset)
+{
+	char name[32];
+	size_t i;
+
+	snprintf(name, sizeof(name), "row_%s", what);
+	family(name, "counter", what, help);
+	for (i = 0; i < count; i++) {
+		printf("nf_edge_%s_total{row=\"%s\",class=\"", name, row_names[list[i].row]);
+		put_escaped(list[i].class);
+		printf("\"} %" PRIu64 "\n",
+		       *(const uint64_t *)((const char *)&list[i] + offset));
+	}
+}
+
+static void reasons(const char *what, const char *help, const struct drop *list, size_t count,
+		    size_t offset)
+{
+	char name[32];
+	size_t i;
+
+	snprintf(name, sizeof(name), "drop_%s", what);
+	family(name, "counter", what, help);
+	for (i = 0; i < count; i++)
+		printf("nf_edge_%s_total{reason=\"%s\"} %" PRIu64 "\n", name,
+		       reason_names[list[i].reason],
+		       *(const uint64_t *)((const char *)&list[i] + offset));
+}
+
+static void show(const struct status *status, const struct rule *rules, size_t rule_count,
+		 const struct drop *drops, size_t drop_count)
+{
+	policy(status);
+	rows("packets", "Packets that the row admitted.", rules, rule_count,
+	     offsetof(struct rule, packets));
+	rows("bytes", "Their bytes, from the network header on.", rules, rule_count,
+	     offsetof(struct rule, bytes));
+	rows("flows", "Flows that the row admitted when they opened.", rules, rule_count,
+	     offsetof(struct rule, flows));
+	reasons("packets", "Packets dropped for the reason; in mode audit, that would have been.",
+		drops, drop_count, offsetof(struct drop, packets));
+	reasons("bytes", "Their bytes, from the network header on.", drops, drop_count,
+		offsetof(struct drop, bytes));
+	puts("# EOF");
+}
+
+int cmd_metrics(const struct options *options, struct op *op)
+{
+	struct nl *nl;
+	struct rule *rules = NULL;
+	struct drop *drops = NULL;
+	size_t rule_count, drop_count;
+	struct status status;
+	int result;
+
+	(void)op;
+	if (options->json)
+		return misuse("--openmetrics is another format than --json");
+	nl = nl_attach();
+	result = nl_status(nl, &status);
+	if (!result)
+		result = nl_rules(nl, &rules, &rule_count);
+	if (!result)
+		result = nl_drops(nl, &drops, &drop_count);
+	if (!result)
+		show(&status, rules, rule_count, drops, drop_count);
+	result = report(nl, result, NULL, NULL);
+	nl_detach(nl);
+	free(rules);
+	free(drops);
+	return result;
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * live: what goes on until somebody ends it. SIGINT and SIGTERM end it in order,
+ * and so does who reads its output, by going away.
+ */
+#ifndef EDGECTL_LIVE_H
+#define EDGECTL_LIVE_H
+
+#include <stdbool.h>
+
+#define LIVE_TIME	40	/* bytes of a time as text, with NUL */
+
+enum live {
+	LIVE_READY,	/* there is something to be read */
+	LIVE_LATE,	/* the time has passed */
+	LIVE_ENDED,
+};
+
+void live_begin(void);
+
+/* Waits for @fd, unless it is negative, so many milliseconds, or for ever when they are. */
+enum live live_wait(int fd, int milliseconds);
+
+/* Lets out what was printed. False: nobody will read it. */
+bool live_flush(void);
+
+/* Now, "2026-11-22T05:20:13.123", and with @zone "+01:00" behind it (RFC 3339). */
+const char *live_time(char text[LIVE_TIME], bool zone);
+
+#endif
