@@ -5,9 +5,12 @@ import concurrent.futures
 import ctypes
 import os
 import subprocess
+import time
 
 TREE = os.path.realpath(os.path.join(os.path.dirname(__file__), "../.."))
 EDGECTL = os.path.join(TREE, "tools/edgectl/edgectl")
+
+PATIENCE = 30	# seconds for what is bound to come
 
 libc = ctypes.CDLL(None, use_errno=True)
 
@@ -22,6 +25,14 @@ def load_module():
     if depends:
         subprocess.run(["modprobe", "-a"] + depends.split(","), check=True)
     subprocess.run(["insmod", ko], check=True)
+
+
+def until(look, patience=PATIENCE):
+    """What a look finds, as soon as it is something."""
+    end = time.monotonic() + patience
+    while not (found := look()) and time.monotonic() < end:
+        time.sleep(0.01)
+    return found
 
 
 def on_thread(function, *arguments):

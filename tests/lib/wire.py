@@ -118,22 +118,23 @@ def group_mask(groups):
     return sum(1 << GROUPS.index(group) for group in groups)
 
 
-def entry(prefix, groups=(), name=None):
+def entry(prefix, groups=(), name=None, domain=None, leaves=False):
     """prefix: ADDRESS/LEN"""
     host, bits = prefix.split("/")
     return nest("ENTRY", address("ADDRESS", host) + u32("PREFIX_LEN", int(bits)) +
                 (u32("GROUPS", group_mask(groups)) if groups else b"") +
-                (text("NAME", name) if name else b""))
+                (text("NAME", name) if name is not None else b"") + (text("DOMAIN", domain) if domain is not None else b"") +
+                (flag("LEAVES") if leaves else b""))
 
 
 def partner_add(*entries, tolerant=False):
-    """entries: (prefix, groups[, name])"""
+    """entries: (prefix, groups[, name[, domain[, leaves]]])"""
     return "PARTNER_ADD", (b"".join(entry(*one) for one in entries) +
                            (flag("TOLERANT") if tolerant else b""))
 
 
 def partner_del(*entries, tolerant=False):
-    """entries: (prefix[, groups])"""
+    """entries: (prefix[, groups[, None, domain]])"""
     return "PARTNER_DEL", (b"".join(entry(*one) for one in entries) +
                            (flag("TOLERANT") if tolerant else b""))
 
@@ -152,17 +153,18 @@ def rule_set(*changes):
     return "RULE_SET", attrs
 
 
-def explain(source, target, protocol, dport):
+def explain(source, target, protocol, dport, every_row=False):
     return "EXPLAIN", (address("SOURCE", source) + address("DESTINATION", target) +
-                       u32("PROTOCOL", protocol) + u32("DPORT", dport))
+                       u32("PROTOCOL", protocol) + u32("DPORT", dport) + (flag("ALL") if every_row else b""))
 
 
 def plain(name):
     return name, b""
 
 
-def commit(generation=None):
-    return "COMMIT", u32("GENERATION", generation) if generation is not None else b""
+def commit(generation=None, confirm=None):
+    return "COMMIT", ((u32("GENERATION", generation) if generation is not None else b"") +
+                      (u32("CONFIRM", confirm) if confirm else b""))
 
 
 def load(*commands):
@@ -211,13 +213,16 @@ class Socket(Family):
         """(generation, all that the listings say of the policy in force): equal when it is."""
         status = self.status()
         del status["UPTIME"]
+        status["CONFIRM"] = "CONFIRM" in status	# how long, time alone changes
         generation = status.pop("GENERATION")
         rules = []
         for one in map(read, self.list("RULE_GET")):
             rules.append(tuple(value for name, value in one.items()
                                if name not in ("PACKETS", "BYTES", "FLOWS")))
+        partners = [tuple((name, value) for name, value in one.items() if name != "IDLE")
+                    for one in map(read, self.list("PARTNER_GET"))]
         return generation, (tuple(status.items()), tuple(rules),
-                            tuple(self.list("INTERFACE_GET")), tuple(self.list("PARTNER_GET")))
+                            tuple(self.list("INTERFACE_GET")), tuple(partners))
 
 
 class Hooks(Netlink):

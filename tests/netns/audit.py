@@ -25,7 +25,7 @@ def case(name, make, enters, why):
     rig.expect(f"enforce, {name}", make(port), why, enters)
     rig.edgectl("mode", "audit")
     port += 1
-    out, moved = rig.send(make(port), enters)
+    out, moved = rig.send(make(port), enters, comes=True)
     rig.check(f"audit, {name}: passes and counts the same", out is not None and moved == {why: 1},
               f"came out: {out}", f"moved: {moved}")
 
@@ -51,7 +51,7 @@ rig.edgectl("rule", "enable", "sip-client-in")
 # A stranger's whole conversation in audit: every packet counts, in both directions.
 call = udp(STRANGER, AV, 4000, sport=51999)
 for name, packet, enters in (("first", call, "outside"), ("reply", back(call), "inside"), ("later", call, "outside")):
-    out, moved = rig.send(packet, enters)
+    out, moved = rig.send(packet, enters, comes=True)
     rig.check(f"audit, a stranger's {name} packet passes and counts once", out is not None and moved == {"unlisted": 1},
               out, moved)
 said = rig.json("explain", STRANGER, ACCESS, "tcp", "5061")

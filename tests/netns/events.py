@@ -119,6 +119,38 @@ def check_transactions():
                                            "unlisted": "drop", "rtp-match": "dst"}], told)
     ours.do("begin")
     silent("what is aborted", "abort")
+    ours.do("partner-add", {"entry": [PIC]})
+    list(heard())
+    before = ours.do("status-get")["generation"]
+    ours.do("begin")
+    ours.do("partner-add", {"entry": [PIC, FEDERATION]})
+    ours.do("status-set", {"mode": "audit"})
+    silent("a commit of what is in force", "commit")
+    tap.check("... is no new generation", ours.do("status-get")["generation"] == before)
+
+
+def check_confirmation():
+    def commit(mode):
+        ours.do("begin")
+        ours.do("status-set", {"mode": mode})
+        return after("commit", {"confirm": 3600})
+
+    def whole(command, mode):
+        return {"command": command, "mode": mode, "unlisted": "drop", "rtp-match": "dst"}
+    before = ours.do("status-get")["mode"]
+    told = commit("off")
+    tap.check("a commit that waits is told, with the seconds", told == [{**whole("commit", "off"), "confirm": 3600}], told)
+    told = after("interface-add", ACCESS)
+    tap.check("so is a change meanwhile", told == [{"command": "interface-add", **ACCESS, "confirm": 3600}], told)
+    ours.do("begin")
+    silent("a commit meanwhile", "commit", refused="EBUSY")
+    ours.do("abort")
+    told = after("revert")
+    tap.check("going back is told", told == [whole("revert", before)], told)
+    commit("enforce")
+    tells("a confirmation", "confirm", None)
+    silent("nothing to confirm", "confirm", refused="ENOENT")
+    silent("nothing to go back to", "revert", refused="ENOENT")
 
 
 def elsewhere(function):
@@ -206,6 +238,7 @@ check_changes()
 check_long_list()
 check_silence()
 check_transactions()
+check_confirmation()
 check_place()
 check_overrun()
 check_memory()

@@ -20,7 +20,7 @@ rig = Rig()
 
 def together(name, pieces, want, forwarded, enters="outside"):
     """Pieces go in one after the other; want: what moved in all."""
-    out, moved = rig.send(list(pieces), enters)
+    out, moved = rig.send(list(pieces), enters, comes=forwarded if forwarded or want else None)
     rig.check(name, (out is not None) == forwarded and moved == want, f"moved {moved}",
               f"came out: {out.summary() if out is not None else None}")
 
@@ -191,7 +191,7 @@ rig.expect("... later", tcp("10.0.0.77", STRANGER, 80, "A", sport=48030, seq=1, 
 rig.run("nft", "add table inet filter; add chain inet filter guard { type filter hook forward priority 10; }; "
         "add rule inet filter guard tcp dport 8080 reject with tcp reset")
 rig.load(POLICY + "unlisted pass\n")
-out, _ = rig.send(tcp(CLIENT, ACCESS, 8080, sport=48040))
+out, _ = rig.send(tcp(CLIENT, ACCESS, 8080, sport=48040), comes=True)
 rig.check("a reject with tcp reset comes out", out is not None and TCP in out and "R" in str(out[TCP].flags),
           out, rig.counters())
 rig.done()

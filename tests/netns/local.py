@@ -50,14 +50,14 @@ def connect(source, target, port):
 
 listeners = [on_gw(lambda: listener(socket.AF_INET, HERE)), on_gw(lambda: listener(socket.AF_INET6, HERE6))]
 for source, target in ((FEDERATION, HERE), (FEDERATION6, HERE6)):
-    out, moved = rig.send(tcp(source, target, 5061, sport=40010))
+    out, moved = rig.send(tcp(source, target, 5061, sport=40010), comes=True)
     rig.check(f"a partner's SYN to {target} is answered", out is not None and TCP in out and out[TCP].flags == "SA" and
               moved == {"sip-federation-in": 2}, out, moved)
     rig.put(tcp(source, target, 5061, "R", sport=40010, seq=1))  # or the answer is sent again
 for source, target in ((STRANGER, HERE), (STRANGER6, HERE6)):
-    out, moved = rig.send(tcp(source, target, 5061, sport=40011))
+    out, moved = rig.send(tcp(source, target, 5061, sport=40011), comes=False)
     rig.check(f"a stranger's SYN to {target} is not", out is None and moved == {"not-listed": 1}, out, moved)
-out, moved = rig.send(tcp(FEDERATION, HERE, 5061, sport=40012), "beside")
+out, moved = rig.send(tcp(FEDERATION, HERE, 5061, sport=40012), "beside", comes=False)
 rig.check("by another device", out is None and moved == {"wrong-device": 1}, out, moved)
 
 # Behind reassembly the receiving kernel would read the payload as the routing header.
@@ -74,7 +74,7 @@ def calls(source, target, port, why):
     before = rig.counters()
     sock = on_gw(lambda: connect(source, target, port))
     accepted = why.startswith("sip")
-    out = rig.received(1 if accepted else 0.1)
+    out = rig.received(PATIENCE if accepted else 0.1)
     after = rig.counters()
     sock.close()
     moved = {name: after[name] - before[name] for name in after if after[name] != before[name]}
@@ -106,6 +106,17 @@ for field in ("packets", "bytes", "flows"):
 status = rig.json("status")
 rig.check("status adds them up", status["accepted"]["packets"] == sum(row["packets"] for row in stats["rules"]) and
           status["dropped"]["packets"] == sum(drop["packets"] for drop in stats["drops"]), status)
+printed = subprocess.run([EDGECTL, "-n", "gw", "stats", "--openmetrics"], capture_output=True, text=True, check=True).stdout
+printed = {words[0]: int(words[-1]) for line in printed.splitlines() if (words := line.split()) and words[0] != "#"}
+rig.check("OpenMetrics has the same counters", all(
+    printed.get(f'nf_edge_row_{what}_total{{row="{row["name"]}",class="{row["class"]}"}}') == row[what]
+    for row in stats["rules"] for what in ("packets", "bytes", "flows")) and all(
+    printed.get(f'nf_edge_drop_{what}_total{{reason="{drop["reason"]}"}}') == drop[what]
+    for drop in stats["drops"] for what in ("packets", "bytes")), printed, stats)
+changed = time.time() - printed["nf_edge_policy_change_timestamp_seconds"]
+rig.check("and the policy as it is", printed['nf_edge_mode{mode="enforce"}'] == 1 and abs(changed - status["uptime"]) < 5 and
+          [printed[f"nf_edge_{what}"] for what in ("generation", "interfaces", "partners")] ==
+          [status[what] for what in ("generation", "interfaces", "partners")], printed, status)
 rig.load(POLICY)
 rig.check("a new policy loses no count", rig.json("stats") == {**stats, "rules": rig.json("rule", "list")} and
           rig.counters()["sip-federation-in"] > 0)

@@ -67,16 +67,16 @@ def traffic():
 
 
 thread = threading.Thread(target=traffic)
+before = rig.counters()["sip-pic-in"]
 thread.start()
-time.sleep(0.5)
-subprocess.run(["umount", rig.sysfs], check=True)
+until(lambda: rig.counters()["sip-pic-in"] > before)
+rig.umount_sysfs()
 subprocess.run(["rmmod", "nf_edge"], check=True)
 rig.check("unloaded with traffic flowing", not os.path.exists("/sys/module/nf_edge"))
 load_module()
 on_thread(rig.mount_sysfs)
 rig.load(POLICY)
-time.sleep(0.5)
-rig.check("loaded again, traffic counts", rig.counters()["sip-pic-in"] > 0)
+rig.check("loaded again, traffic counts", until(lambda: rig.counters()["sip-pic-in"] > 0))
 stop.set()
 thread.join()
 rig.done()

@@ -167,7 +167,11 @@ rig.expect("a stranger by another device", tcp("10.66.0.1", ACCESS, 5061), "wron
 rig.expect("an unbound address by any device", tcp(FEDERATION6, ACCESS6, 5061, sport=40404),
            "sip-federation-in", "beside")
 said = rig.json("explain", FEDERATION, ACCESS, "tcp", "5061", "iif", "alt0")
-rig.check("explain knows the device", said["reason"] == "wrong-device", said)
+rig.check("explain knows the device", said["reason"] == "wrong-device"
+          and said["text"].startswith(f"{ACCESS} is bound to ext0, ") and "enters by alt0" in said["text"], said)
+said = rig.json("explain", ACCESS, "10.66.0.1", "tcp", "5061", "oif", "alt0")
+rig.check("explain knows the wrong way out", said["reason"] == "wrong-device"
+          and said["text"].startswith(f"{ACCESS} is bound to ext0, ") and "leaves by alt0" in said["text"], said)
 said = rig.json("explain", ACCESS, STRANGER, "tcp", "5061", "oif", "ext0")
 rig.check("explain knows the way out", said["rule"] == "sip-federation-out", said)
 

@@ -43,7 +43,7 @@ for length in (0, 3, 5, 15):
 refused("an Edge address goes, with a device", "interface-del", {**ACCESS, "dev": "int0"},
         "EINVAL", "Unsupported attribute", "dev")
 refused("a partner goes, with a name", "partner-del", {"entry": {**PARTNER, "name": "lync"}},
-        "EINVAL", "Unknown attribute type", "entry.name")
+        "EINVAL", "Unsupported attribute", "entry.name")
 # They were taken, and no file could hold them.
 for what, text in {"a control character": b"a\x1b", "DEL": b"\x7f", "a control character above ASCII": b"\xc2\x85",
                    "a cut character": b"a\xc3", "an overlong one": b"\xc0\xaf", "a surrogate": b"\xed\xa0\x80",
@@ -54,4 +54,45 @@ for what, text in {"a control character": b"a\x1b", "DEL": b"\x7f", "a control c
             "EINVAL", "that cannot be a device's name", "dev")
 genl.do("partner-add", {"entry": {**PARTNER, "groups": ["pic"], "name": "b\u00fcro \u20ac \U0001d11e"}})
 tap.check("a name in UTF-8 is kept", genl.dump("partner-get")[0]["name"] == "b\u00fcro \u20ac \U0001d11e")
+LABEL = "a" * 63
+for what, text in {"a capital": "Contoso.com", "a blank": "contoso .com", "an empty label": "a..b", "a dot behind": "a.",
+                   "a hyphen before": "-a.b", "a hyphen behind": "a-.b", "a long label": "a" * 64, "254 bytes": f"{LABEL}." * 3 + LABEL[1:],
+                   "no host": "host:"}.items():
+    refused(f"a domain with {what}", "partner-add", {"entry": {**PARTNER, "groups": ["pic"], "domain": text}}, "EINVAL",
+            "a domain has lower-case letters, digits and hyphens, and dots between", "entry.domain")
+longest = "host:" + f"{LABEL}." * 3 + LABEL[2:]
+genl.do("partner-add", {"entry": {**PARTNER, "groups": ["xmpp"], "domain": longest}})
+tap.check("the longest is kept, with its groups", [(one["groups"], one["domain"]) for one in genl.dump(
+    "partner-get", {"domain": ""})] == [(["xmpp"], longest)])
+tap.check("and can be asked for", len(genl.dump("partner-get", {"domain": longest})) == 1
+          and not genl.dump("partner-get", {"domain": "a"}))
+genl.do("partner-add", {"entry": {**PARTNER, "groups": ["pic"], "domain": ""}, "tolerant": True})
+tap.check("an empty domain is none", len(genl.dump("partner-get")) == 2)
+genl.do("partner-add", {"entry": {**PARTNER, "groups": ["pic"], "name": ""}})
+tap.check("an empty name takes the name away", "name" not in genl.dump("partner-get")[0])
+refused("who comes behind who leaves", "partner-add", {"entry": [{**PARTNER, "leaves": True}, {**PARTNER, "groups": ["xmpp"]}]},
+        "EINVAL", "who comes is told before who leaves", "entry")
+refused("who leaves stays when the others cannot come", "partner-add", {"entry": [
+    {**PARTNER, "groups": ["pic"]}, {**PARTNER, "leaves": True}]}, "EEXIST", "partner exists", "entry")
+refused("in del, who leaves is told so already", "partner-del", {"entry": {**PARTNER, "leaves": True}}, "EINVAL",
+        "Unknown attribute type", "entry.leaves")
+before = genl.do("status-get")["generation"]
+genl.do("partner-add", {"generation": before, "entry": [
+    {**PARTNER, "groups": ["federation"], "domain": "b.test"}, {**PARTNER, "groups": ["client"], "domain": "c.test", "leaves": True},
+    {**PARTNER, "domain": "", "leaves": True}]})
+tap.check("some come and others leave in one step", genl.do("status-get")["generation"] == before + 1 and
+          [(one["groups"], one["domain"]) for one in genl.dump("partner-get")] == [(["federation"], "b.test"), (["xmpp"], longest)],
+          genl.dump("partner-get"))
+genl.do("partner-add", {"entry": [{**PARTNER, "groups": ["pic"], "name": "skype"}, {**PARTNER, "domain": "b.test", "leaves": True}]})
+for op in "partner-add", "partner-del":
+    refused(f"{op}, of a generation that has passed", op,
+            {"generation": 1, "entry": {**PARTNER, "groups": ["pic"]}}, "ESTALE",
+            "the policy has changed since that generation", "generation")
+genl.do("partner-add", {"generation": genl.do("status-get")["generation"],
+                        "entry": [{**PARTNER, "groups": ["pic"], "domain": f"{i}.test"} for i in range(1023)]})
+refused("more domains than a partner may have", "partner-add",
+        {"entry": {**PARTNER, "groups": ["pic"], "domain": "one.more"}}, "ENOSPC",
+        "partner comes from too many domains", "entry")
+tap.check("each is listed once, in order", [one["domain"] for one in genl.dump("partner-get", {"domain": ""})]
+          == sorted([f"{i}.test" for i in range(1023)] + [longest]))
 tap.done()

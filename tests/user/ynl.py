@@ -10,6 +10,7 @@ import contextlib
 import io
 import json
 import os
+import socket
 import subprocess
 import sys
 
@@ -85,14 +86,19 @@ def check_commands():
     answers("an Edge address goes", "do", "interface-del", ACCESS, nothing)
     answers("partners, two in one message", "do", "partner-add",
             {"entry": [{**PARTNER, "name": "skype"},
-                       {"address": "2001:db8:1::", "prefix-len": 48, "groups": ["federation"]}]},
+                       {"address": "2001:db8:1::", "prefix-len": 48, "groups": ["federation"],
+                        "domain": "contoso.com"}]},
             nothing)
     answers("partners", "dump", "partner-get", None,
-            lambda answer: answer == [{**PARTNER, "name": "skype"},
-                                      {"address": "2001:db8:1::", "prefix-len": 48,
-                                       "groups": ["federation"]}])
+            lambda answer: all(one.pop("idle") < 1000 for one in answer) and
+            answer == [{**PARTNER, "name": "skype", "packets": 0},
+                       {"address": "2001:db8:1::", "prefix-len": 48, "groups": ["federation"], "domain": "contoso.com", "packets": 0}])
+    answers("one comes, one leaves", "do", "partner-add",
+            {"entry": [{**PARTNER, "groups": ["xmpp"], "domain": "a.example"}, {**PARTNER, "domain": "a.example", "leaves": True}]}, nothing)
+    answers("partners by domain", "dump", "partner-get", {"domain": ""},
+            lambda answer: [each["address"] for each in answer] == ["2001:db8:1::"])
     answers("partners by name, group and address", "dump", "partner-get",
-            {"name": "skype", "groups": ["pic"], "address": "198.51.100.9"},
+            {"name": "skype", "groups": ["pic"], "address": "198.51.100.9", "idle": 0},
             lambda answer: [each["address"] for each in answer] == ["198.51.100.0"])
     answers("rows", "do", "rule-set",
             {"entry": [{"row": "xmpp-in", "enabled": 0}, {"row": "av-rtp-out", "peers": "listed"}]},
@@ -106,6 +112,11 @@ def check_commands():
             {"source": "2001:db8::1", "destination": "2001:db8:9::9", "protocol": 17, "sport": 5,
              "dport": 3478, "iif": "int0", "oif": "ext0"},
             lambda answer: answer == {"verdict": "accept", "mode": "audit", "row": "av-stun-out"})
+    answers("what each row makes of a flow", "do", "explain",
+            {"source": "2001:db8::1", "destination": "2001:db8:9::9", "protocol": 17, "dport": 3478, "all": True},
+            lambda answer: answer["row"] == "av-stun-out" and answer["entry"] == [
+                {"row": row, "finding": {"av-stun-out": "any", "av-rtp-out": "protocol"}.get(
+                    row, "role" if row.endswith("-out") else "direction")} for row in spec.enums["row"]])
     answers("counters from zero", "do", "stats-reset", None, nothing)
     answers("a partner goes", "do", "partner-del", {"entry": [PARTNER]}, nothing)
     answers("all partners go", "do", "partner-flush", None, nothing)
@@ -123,6 +134,15 @@ def check_transactions():
     tap.check("a transaction is aborted", status == 0, out)
     answers("and nothing of it in force", "do", "status-get", None,
             lambda answer: answer["mode"] == "enforce")
+    for command, mode in (("revert", "enforce"), ("confirm", "off")):
+        status, out = ynl("--multi", "begin", "{}", "--multi", "status-set", '{"mode": "off"}', "--multi", "partner-add",
+                          json.dumps({"entry": [PARTNER]}), "--multi", "commit", '{"confirm": 3600}')
+        tap.check("a transaction waits for its confirmation", status == 0, out)
+        answers("and is in force meanwhile", "do", "status-get", None,
+                lambda answer: answer["mode"] == "off" and 3500 < answer["confirm"] <= 3600)
+        answers(f"its {command}", "do", command, None, nothing)
+        answers("and what becomes of it", "do", "status-get", None,
+                lambda answer, mode=mode: answer["mode"] == mode and "confirm" not in answer)
 
 
 def check_refusals():
@@ -147,6 +167,10 @@ def check_refusals():
             "Unknown attribute type", ".role")
     refuses("a transaction that is not open", "commit", None,
             "no transaction is open on this socket", None)
+    refuses("a confirmation that nothing waits for", "confirm", None,
+            "no policy waits for its confirmation", None)
+    refuses("a day and a second to confirm in", "commit", {"confirm": 86401},
+            "integer out of range", ".confirm")
     refuses("a generation that has passed", "commit", {"generation": 1},
             "the policy has changed since that generation", ".generation")
     words = ["setpriv", "--bounding-set=-net_admin", sys.executable, "-B", CLI, *OPTIONS]
@@ -157,14 +181,23 @@ def check_refusals():
               change.stdout, change.stderr)
 
 
-def check_notifications():
-    words = [sys.executable, "-Bu", CLI, *OPTIONS, "--subscribe", "config", "--do", "status-get"]
+def listen(group, happens, count):
+    """(the status beforehand, the notifications of what happens)"""
+    words = [sys.executable, "-Bu", CLI, *OPTIONS, "--subscribe", group, "--do", "status-get"]
     with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as listener:
         before = json.loads(listener.stdout.readline())
+        happens()
+        seen = [json.loads(listener.stdout.readline()) for _ in range(count)]
+        listener.terminate()
+    return before, seen
+
+
+def check_notifications():
+    def change():
         ask("do", "partner-add", {"entry": [{**PARTNER, "name": "skype"}]})
         ask("do", "status-set", {"mode": "audit"})
-        seen = [json.loads(listener.stdout.readline()) for _ in range(2)]
-        listener.terminate()
+
+    before, seen = listen("config", change, 2)
     common = {"interfaces": before["interfaces"], "partners": before["partners"]}
     wanted = [{"command": "partner-add", "generation": before["generation"] + 1, **common,
                "entries": 1, "entry": [{**PARTNER, "name": "skype"}]},
@@ -172,6 +205,20 @@ def check_notifications():
                "mode": "audit"}]
     tap.check("a listener hears of changes",
               seen == [{"name": "config-ntf", "msg": each} for each in wanted], *seen)
+    check_drop()
+
+
+def check_drop():
+    """One of a packet of this machine's own: in mode audit."""
+    lab.ip(["link add wan0 type veth peer name wan1", "link set wan0 up", "link set wan1 up",
+            "addr add 203.0.113.10/24 dev wan0"])
+    ask("do", "interface-add", ACCESS)
+    sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    sender.bind((ACCESS["address"], 40000))
+    _, seen = listen("drops", lambda: sender.sendto(b"?", ("203.0.113.53", 53)), 1)
+    wanted = {"reason": "unlisted", "mode": "audit", "left-out": 0, "source": ACCESS["address"],
+              "destination": "203.0.113.53", "protocol": 17, "sport": 40000, "dport": 53, "oif": "wan0"}
+    tap.check("and of drops", seen == [{"name": "drop-ntf", "msg": wanted}], *seen)
 
 
 def in_policy(attribute):
