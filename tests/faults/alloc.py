@@ -32,12 +32,17 @@ HOOKS_SENTENCE = "netfilter hooks or connection tracking cannot be registered"
 SOME = [("198.51.100.0/24", ["federation"], "all of them"), ("198.51.100.16/28", ["pic"]),
         ("198.51.100.20/32", ["pic", "xmpp"], "one"), ("2001:db8:51::/48", ["federation"], "six"),
         ("2001:db8:51::20/128", ["client"])]
+SHARED = [("198.51.100.0/24", ["federation"], "shared", "a.example"), ("198.51.100.0/24", ["pic", "xmpp"], None, "b.example"),
+          ("198.51.100.77/32", ["pic"], None, "a.example")]
 LONG = [(f"10.{i % 50}.{i // 50}.{i * 7 % 256}/32", ["messenger"], f"number {i}") for i in range(MANY)]
 EDGE = [interface_add("access", A), interface_add("access", A6, "ext0"), interface_add("av", AV)]
-HOOKED = load(*EDGE, partner_add(*SOME))
+HOOKED = load(*EDGE, partner_add(*SOME, *SHARED))
 OFF = load(set_status("off"), *EDGE, partner_add(*SOME))
 EMPTY = load()
 STAGED = [plain("BEGIN"), *EDGE, partner_add(*SOME), set_status("audit", "pass")]
+WAITING = [plain("BEGIN"), interface_add("internal", SPARE), partner_add(*LONG[:20]), commit(confirm=3600)]
+WAITING_EMPTY = [plain("BEGIN"), commit(confirm=3600)]
+GATHERED = [plain("BEGIN"), *EDGE, partner_add(*LONG[::-1], tolerant=True), partner_add(*SOME, *LONG[:9], tolerant=True)]
 
 CHANGES = {
     "mode audit": set_status("audit"),
@@ -61,6 +66,11 @@ CHANGES = {
     "partner add, another name": partner_add(("198.51.100.0/24", ["federation"], "renamed")),
     "partner add of several": partner_add(*LONG[:20], ("198.51.100.20/32", ["gateway"], "two"),
                                           ("0.0.0.0/0", ["client"]), ("::/0", ["client"], "all")),
+    "partner add of domains": partner_add((*SHARED[0][:2], "renamed", "a.example"), ("198.51.100.0/24", ["xmpp"], "c", "c.example"),
+                                         ("192.0.2.9/32", ["pic"], None, "a.example"), ("192.0.2.9/32", ["pic"], "own")),
+    "partner add, and others leave": partner_add((*SHARED[0][:2], "", "a.example"), *LONG[:20], (*SHARED[0][:2], None, "", True),
+                                                 (SHARED[2][0], (), None, None, True)),
+    "partner del of a domain": partner_del((SHARED[0][0], (), None, "a.example"), (SHARED[1][0], ["pic"], None, "b.example")),
     "partner add, there already": partner_add(*SOME[:2], LONG[0], tolerant=True),
     "partner del": partner_del(("198.51.100.16/28",)),
     "partner del of several": partner_del(("198.51.100.0/24",), ("198.51.100.20/32", ["xmpp"]),
@@ -81,6 +91,8 @@ REFUSALS = {
     "partner del, the last is not there": (partner_del(*[one[:1] for one in SOME], ("192.0.2.1/32",)), errno.ENOENT),
     "rule set of nothing": (rule_set(("xmpp-in", 0, None), ("xmpp-out", None, None)), errno.EINVAL),
     "commit of nothing": (commit(), errno.ENOENT),
+    "confirm of nothing": (plain("CONFIRM"), errno.ENOENT),
+    "revert of nothing": (plain("REVERT"), errno.ENOENT),
 }
 READS = {
     "status": plain("STATUS_GET"),
@@ -90,6 +102,7 @@ READS = {
     "rule list": plain("RULE_GET"),
     "drop list": plain("DROP_GET"),
     "explain": explain("198.51.100.20", A, 6, 5061),
+    "explain, every row": explain("198.51.100.20", A, 6, 5061, every_row=True),
 }
 
 
@@ -128,7 +141,7 @@ class Case:
 def cases():
     for name, command in CHANGES.items():
         yield Case(name, HOOKED, command, hooks=name in ("mode off", "interface flush"))
-        yield Case(f"staged: {name}", HOOKED, command, [plain("BEGIN"), *EDGE, partner_add(*SOME)])
+        yield Case(f"staged: {name}", HOOKED, command, [plain("BEGIN"), *EDGE, partner_add(*SOME, *SHARED)])
     listed = load(*EDGE, partner_add(*SOME), partner_add(*LONG))
     for name, (command, want) in REFUSALS.items():
         yield Case(name, HOOKED, command, want=want)
@@ -141,8 +154,21 @@ def cases():
     yield Case("begin again", HOOKED, plain("BEGIN"), STAGED, kept=True)
     yield Case("commit", HOOKED, plain("COMMIT"), STAGED)
     yield Case("commit of the first interfaces", EMPTY, plain("COMMIT"), STAGED, hooks=True)
+    yield Case("commit of what was gathered", HOOKED, plain("COMMIT"), GATHERED)
+    yield Case("staged: partner add, gathered", HOOKED, partner_add(*SOME, tolerant=True), GATHERED[:-1])
+    yield Case("staged: partner add to what was gathered", HOOKED, partner_add(("192.0.2.1/32", ["pic"])), GATHERED)
+    yield Case("staged: partner flush of groups, gathered", HOOKED, partner_flush("pic", "messenger"), GATHERED)
     yield Case("commit of no interfaces", HOOKED, plain("COMMIT"), [plain("BEGIN")], hooks=True)
     yield Case("commit, passed", HOOKED, commit(0), STAGED, want=errno.ESTALE)
+    yield Case("commit to be confirmed", HOOKED, commit(confirm=3600), STAGED)
+    yield Case("commit of the first interfaces to be confirmed", EMPTY, commit(confirm=3600), STAGED, hooks=True)
+    yield Case("commit while one waits", HOOKED, plain("COMMIT"), [*WAITING, *STAGED], want=errno.EBUSY)
+    yield Case("mode audit while one waits", HOOKED, set_status("audit"), WAITING)
+    yield Case("confirm", HOOKED, plain("CONFIRM"), WAITING)
+    yield Case("confirm of no interfaces", HOOKED, plain("CONFIRM"), WAITING_EMPTY, hooks=True)
+    yield Case("revert", HOOKED, plain("REVERT"), WAITING)
+    yield Case("revert to interfaces", HOOKED, plain("REVERT"), WAITING_EMPTY, hooks=True)
+    yield Case("revert to none", EMPTY, plain("REVERT"), WAITING, hooks=True)
     yield Case("abort", HOOKED, plain("ABORT"), STAGED)
     yield Case("close in mid-transaction", HOOKED, None, STAGED)
 
@@ -166,12 +192,17 @@ class Bench:
     def prepare(self, case):
         """A fresh socket, the base in force and the staged commands done; and the state then."""
         before = self.state(case)
+        if before[1][0][0][-1] == ("CONFIRM", True):	# from what was tried before
+            self.watcher.ask("REVERT")
+            before = self.state(case)
         if not self.loaded or self.loaded[0] is not case.base or self.loaded[1] != before[1]:
             self.watcher.run(case.base)
             before = self.state(case)
             self.loaded = case.base, before[1]
         client = Socket(self.watcher.family)
         client.run(case.staged)
+        if commit(confirm=3600) in case.staged:
+            before = self.state(case)
         return client, before
 
     @staticmethod
@@ -190,7 +221,8 @@ class Bench:
     @staticmethod
     def stages(case):
         """Whether what the command does shows only when it is committed."""
-        return case.staged and case.command and case.command[0] not in ("COMMIT", "ABORT")
+        return case.staged and case.command and commit(confirm=3600) not in case.staged and \
+            case.command[0] not in ("COMMIT", "ABORT")
 
     def clean(self, case):
         """(errno, answer, (generations passed, state), the same of what is kept) without faults."""
@@ -235,10 +267,11 @@ class Bench:
 
     @staticmethod
     def stable(case, answer):
-        """What two answers have in common when they say the same."""
-        if case.command[0] != "STATUS_GET":
+        """What two answers have in common when they say the same, be it a second later."""
+        passing = {"STATUS_GET": ("UPTIME", "GENERATION"), "PARTNER_GET": ("IDLE",)}.get(case.command[0])
+        if not passing:
             return answer
-        return {name: value for name, value in read(answer[0]).items() if name not in ("UPTIME", "GENERATION")}
+        return [[item for item in read(one).items() if item[0] not in passing] for one in answer]
 
     def attempt(self, case, want, fail):
         """fail(act) runs act under faults: (its result, whether there was a fault)."""

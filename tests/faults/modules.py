@@ -17,8 +17,9 @@ import collections
 import ctypes
 import errno
 import os
+import select
+import socket
 import sys
-import threading
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "lib"))
 from faults import *  # noqa: E402,F403
@@ -132,27 +133,47 @@ def send(sock, data):
         pass
 
 
-class Rain(threading.Thread):
-    """Frames into the last cables, whether somebody is still there or not."""
+class Rain:
+    """Frames into the last cables, whether somebody is still there or not. By a process of its
+    own: threads of one, on two processors of User-mode Linux, wait for each other, spinning."""
 
-    def __init__(self):
-        super().__init__(daemon=True)
-        self.socks, self.over, self.fallen = collections.deque(maxlen=3), False, 0
-        self.a_pass = threading.Lock()
+    def __init__(self, socks):
+        self.fallen = 0
+        self.told, here = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.child = os.fork()
+        if not self.child:
+            self.told.close()
+            try:
+                self.fall(socks, here)
+            finally:
+                os._exit(1)
+        here.close()
 
-    def add(self, sock):
-        """And lets go of the third last."""
-        with self.a_pass:
-            self.socks.append(sock)
+    @staticmethod
+    def fall(socks, told):
+        wet, fallen = collections.deque(maxlen=3), 0
+        while True:
+            if select.select([told], [], [], 0.02)[0]:
+                number = told.recv(1)
+                if not number:
+                    break
+                wet.append(socks[number[0]])
+                told.send(b"%d" % fallen)
+            for sock in wet:
+                for source in (FRIEND, OTHER) * 2:
+                    fallen += 1
+                    send(sock, frame(source, fallen))
+        os._exit(0)
 
-    def run(self):
-        while not self.over:
-            with self.a_pass:
-                for sock in self.socks:
-                    for source in (FRIEND, OTHER) * 2:
-                        self.fallen += 1
-                        send(sock, frame(source, self.fallen))
-            time.sleep(0.02)
+    def add(self, number):
+        """A socket by its number. The third last is let go of."""
+        self.told.send(bytes([number]))
+        self.fallen = int(self.told.recv(32))
+
+    def stop(self):
+        """Whether it came to a good end."""
+        self.told.close()
+        return os.waitpid(self.child, 0)[1] == 0
 
 
 def expected(client, want):
@@ -167,13 +188,13 @@ def expected(client, want):
 
 def namespaces(count, rain):
     """The first complaint, or None. Each round leaves the name space of the one before."""
-    cables, socks = Cables(), [frames_into() for _ in range(4)]
+    cables = Cables()
     for n in range(count):
         if libc.unshare(CLONE_NEWNET):
             return f"name space {n}: {errno.errorcode[ctypes.get_errno()]}"
         with open("/proc/thread-self/ns/net", "rb") as there:
             cables.lay(f"p{n}", there.fileno())
-        sock = socks[n % 4]	# the rain has the others
+        sock = socks[n % len(socks)]	# the rain has the others
         sock.bind((f"p{n}", 0x800))
         sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)	# of the device before
         inside, client = Cables(), Socket()
@@ -191,17 +212,16 @@ def namespaces(count, rain):
             return f"name space {n} counts {counted}"
         inside.close()
         client.close()
-        rain.add(sock)
+        rain.add(n % len(socks))
     return None
 
 
 count = number("NAMESPACES", 1000)
 tap.check("the module is loaded", not insert(image))
-rain = Rain()
-rain.start()
+socks = [frames_into() for _ in range(4)]
+rain = Rain(socks)
 complaint = on_thread(namespaces, count, rain)
-rain.over = True
-rain.join()
+tap.check("the rain comes to a good end", rain.stop())
 tap.check(f"{count} name spaces, {rain.fallen} frames into them while they come and go", not complaint, complaint)
 for _ in range(600):
     left = [name for name in os.listdir("/sys/class/net") if name.startswith("p")]

@@ -197,6 +197,8 @@ class Checker:
             packet[link] = packet[at]
             header, more, data = bytes(packet[:at]), where & 1, bytes(packet[at + 8:])
             where &= 0xFFF8
+            if not where and not data:	# the kernel cuts where the pieces that it joined were cut, be it ahead of all data
+                return None
         pieces = self.fragments.setdefault(key, {})
         pieces[where] = header, data, more
         joined, last = b"", False

@@ -5,6 +5,7 @@ import atexit
 import ctypes
 import os
 import random
+import struct
 import subprocess
 import sys
 import time
@@ -184,6 +185,25 @@ def module_image():
     subprocess.run(["strip", "--strip-debug", "-o", small, module_path()], check=True)
     with open(small, "rb") as file:
         return file.read()
+
+
+def other_build(path, *changes):
+    """The module as another build would be: each (old, new), of one length, everywhere. Its file."""
+    with open(module_path(), "rb") as file:
+        image = file.read()
+    for old, new in changes:
+        if old not in image or len(old) != len(new):
+            raise ValueError(old)
+        image = image.replace(old, new)
+    with open(path, "wb") as file:
+        file.write(image)
+    return path
+
+
+def family_version(number):
+    """A change for other_build(): what struct genl_family has behind the name."""
+    name = b"nf_edge".ljust(16, b"\0")
+    return name + struct.pack("=I", 1), name + struct.pack("=I", number)
 
 
 def insert(image):

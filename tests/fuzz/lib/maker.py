@@ -22,7 +22,7 @@ NEEDED_INSIDE = {"partner-entry": ["address", "prefix-len", "groups"],
 # How often among the wild; those that wait for a grace period are rare.
 WEIGHTS = {"partner-add": 30, "partner-del": 16, "interface-add": 10, "interface-del": 8,
            "rule-set": 10, "status-set": 10, "explain": 6, "status-get": 1, "stats-reset": 2,
-           "begin": 2, "abort": 2, "commit": .5, "partner-flush": 1, "interface-flush": .5,
+           "begin": 2, "abort": 2, "commit": .5, "confirm": 1, "revert": .2, "partner-flush": 1, "interface-flush": .5,
            "partner-get": 1, "interface-get": 1, "rule-get": .5, "drop-get": .5}
 ADDRESSES = [f"203.0.113.{n}" for n in range(1, 25)] + [f"2001:db8::{n:x}" for n in range(1, 25)]
 PREFIXES = [("198.51.100.0", 24), ("198.51.96.0", 20), ("0.0.0.0", 0), ("128.0.0.0", 1), ("::", 0),
@@ -31,6 +31,7 @@ PREFIXES += [(f"198.51.100.{n}", 32) for n in range(40)] + [(f"10.{n}.0.0", 16) 
 PREFIXES += [(f"2001:db8:1::{n:x}", 128) for n in range(40)]
 NOT_MEANT = ["0.0.0.0", "127.0.0.1", "224.0.0.1", "255.255.255.255", "::", "::1", "ff02::1",
              "::ffff:198.51.100.1"]
+DOMAINS = ["a.example", "b.example", "host:sip.a.example", "x" * 63 + ".example"]
 NAMES = ["skype", "a b", "b\u00fcro", "x" * 63]
 DEVICES = ["ext0", "int0", "d" * 15]
 
@@ -90,8 +91,8 @@ class Maker:
         if attribute.type == "flag":
             values = [b""]
         elif attribute.type == "string":
-            values = [name.encode() + b"\0" for name in
-                      DEVICES + (NAMES if checks["max-len"] > 15 else [])]
+            values = [name.encode() + b"\0" for name in DOMAINS + [""]] if attribute.name == "domain" else \
+                     [name.encode() + b"\0" for name in DEVICES + (NAMES if checks["max-len"] > 15 else [])]
         elif "exact-len" in checks:
             values = [bytes(checks["exact-len"]), b"\xfe" + b"\xff" * (checks["exact-len"] - 1)]
             values += [bytes([0]) + rng.randbytes(checks["exact-len"] - 1) for _ in range(4)]
@@ -103,8 +104,10 @@ class Maker:
             values = [U32.pack(n) for n in attribute.words.values()]
         else:
             low, high = checks.get("min", 0), checks.get("max", (1 << 32) - 1)
+            if attribute.name == "confirm":
+                low = high - 1000	# a policy that goes back by itself would surprise those who look on
             values = [U32.pack(n) for n in {low, high, *(rng.randint(low, high) for _ in range(8)),
-                                            *(n for n in (6, 17, 443, 3478, 5061) if n <= high)}]
+                                            *(n for n in (6, 17, 443, 3478, 5061) if low <= n <= high)}]
         return [self.encode(attribute, value) for value in values]
 
     @staticmethod
@@ -130,6 +133,10 @@ class Maker:
                 payload = U32.pack(bits)
             elif name == "name":
                 payload = rng.choice(NAMES).encode() + b"\0"
+            elif name == "domain":
+                payload = rng.choice(DOMAINS).encode() + b"\0"
+            elif attribute.type == "flag":
+                payload = None	# who leaves must not stand before who comes
             elif attribute.mask:
                 payload = U32.pack(rng.randrange(1, 1 << len(attribute.words)))
             else:
@@ -158,7 +165,9 @@ class Maker:
                         for text in NOT_MEANT]
             if "name" in self.spec.sets[set_]:
                 spoiled += [{"name": payload} for payload in
-                            (b"\0", b"a\nb\0", b"\x7f\0", b"x", b"x" * 64 + b"\0")]
+                            (b"a\nb\0", b"\x7f\0", b"x", b"x" * 64 + b"\0")]
+            spoiled += [{"domain": payload} for payload in
+                        (b"A.example\0", b"a..example\0", b"host:\0", b"a" * 64 + b"\0", b"a" * 259 + b"\0")]
             yield self.inner(set_) + attr(self.last + 1, b"")
             yield self.inner(set_) + b"\x03\0\0\0"
         for instead in spoiled:
@@ -171,11 +180,17 @@ class Maker:
         for each in op.request:
             if each not in needed and rng.random() < .5:
                 continue
+            if each == "generation" and op.name != "commit" and rng.random() < .9:
+                continue	# hardly ever the one in force
             attribute = self.spec.sets[op.set][each]
             count = rng.choice((1, 1, 2, 5, 20)) if attribute.many else 1
             for _ in range(count):
                 blobs.append(rng.choice(self.pools[op.set, each]))
                 known.append(attribute)
+        if op.name == "partner-add" and rng.random() < .3:
+            entry = self.spec.sets[op.set]["entry"]
+            blobs.append(self.encode(entry, self.inner(entry.nest, leaves=b"")))
+            known.append(entry)
         return Message(op, blobs, known)
 
     # ---- spoiled: each returns whether it could; such a message must be refused ----

@@ -1,16 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What edgectl makes of any bytes, as a policy file and as a command line:
+ * What edgectl makes of any bytes, as a policy file, as a command line and as a list to import:
  *
  * - it ends, and what the sanitisers forbid does not happen;
  * - the kernel refuses nothing of what edgectl takes;
- * - a refusal is one line without control characters, with the number of a line;
+ * - a refusal is lines without control characters, each with the number of a line;
  * - what was loaded and saved loads again, and saves as the same text;
+ * - what was loaded differs in nothing, and the commands that diff tells lead from half
+ *   of a file to the other half;
  * - with --quiet a file says what it says without, and saying it twice is no more;
- * - the words of a command line mean the same in a file.
+ * - the words of a command line mean the same in a file;
+ * - what was imported is there, and importing it again is no more.
  *
- * Bytes that begin with NUL are a command line, its words separated by NUL; all
- * others are a policy file.
+ * Bytes that begin with NUL are a command line, its words separated by NUL; those that begin
+ * with a byte 1 are a list; all others are a policy file.
  */
 #include <locale.h>
 #include <stdio.h>
@@ -63,10 +66,9 @@ static void outcome_free(struct outcome *outcome)
 typedef int (*command_fn)(const struct options *options, struct op *op);
 
 /* Runs a command on what standard input holds. */
-static struct outcome run(command_fn command, const char *word, bool quiet, struct text in)
+static struct outcome run_op(command_fn command, struct op op, bool quiet, struct text in)
 {
 	const struct options options = { .quiet = quiet };
-	struct op op = { .text = word };
 	struct outcome outcome = { 0 };
 
 	stdin = sure(in.length ? fmemopen(in.bytes, in.length, "r") : fopen("/dev/null", "r"));
@@ -80,6 +82,11 @@ static struct outcome run(command_fn command, const char *word, bool quiet, stru
 	stdout = real_stdout;
 	stderr = real_stderr;
 	return outcome;
+}
+
+static struct outcome run(command_fn command, const char *word, bool quiet, struct text in)
+{
+	return run_op(command, (struct op){ .text = word }, quiet, in);
 }
 
 /* One line, which a terminal shows as it is. The C library knows UTF-8 on its own. */
@@ -100,15 +107,41 @@ static void check_line(const struct text *err)
 	PROPERTY(!strncmp(err->bytes, "edgectl: ", 9), "error: %s", err->bytes);
 }
 
+/* The next line of a text, which is shortened; NULL at its end. */
+static char *next_line(struct text *text)
+{
+	char *line = text->bytes, *end = memchr(line, '\n', text->length);
+
+	if (!end)
+		return NULL;
+	text->length -= end + 1 - line;
+	text->bytes = end + 1;
+	return line;
+}
+
 static void check_refusal(const struct outcome *outcome)
 {
-	unsigned int line;
+	struct text left = outcome->err;
+	unsigned int line, before = 0, more;
+	char *at;
+	int end;
 
 	PROPERTY(outcome->code == EXIT_REFUSED, "exit code %d", outcome->code);
 	PROPERTY(!outcome->out.length, "a refusal on standard output: %s", outcome->out.bytes);
-	check_line(&outcome->err);
-	PROPERTY(sscanf(outcome->err.bytes, "edgectl: -:%u: ", &line) == 1 && line,
-		 "no place: %s", outcome->err.bytes);
+	PROPERTY(left.length, "a refusal without a word");
+	while ((at = next_line(&left))) {
+		const struct text one = { at, left.bytes - at };
+
+		check_line(&one);
+		end = 0;
+		sscanf(at, "edgectl: -: and %u more\n%n", &more, &end);
+		if (end && !left.length)
+			break;
+		PROPERTY(sscanf(at, "edgectl: -:%u: ", &line) == 1 && line > before,
+			 "no place: %s", at);
+		before = line;
+	}
+	PROPERTY(!left.length, "a line without its end: %s", left.bytes);
 }
 
 /* Whether it was loaded. */
@@ -148,6 +181,64 @@ static void expect_saved(const char *when, struct text *want)
 	free(got.bytes);
 }
 
+/* Does what a line says, as if it stood behind "edgectl". */
+static void do_line(char *line, size_t length)
+{
+	const struct options options = { 0 };
+	const struct command *command;
+	struct words words = { 0 };
+	struct op op = { 0 };
+
+	PROPERTY(parse_line(&op, line, length, &words), "diff's line: %s", op.error);
+	command = command_parse(&op, words.count, words.word);
+	PROPERTY(command, "diff's command: %s", op.error);
+	PROPERTY(!command->run(&options, &op), "diff's command is refused: %s", kernel_refusal());
+	op_free(&op);
+	free(words.word);
+}
+
+/* From what is in force to what the file says, as diff has it. */
+static void step_by_step(struct text file)
+{
+	struct outcome told = run(cmd_diff, "-", true, file);
+	struct text left = told.out, want, got;
+	char *line;
+
+	if (told.code == 2) {
+		outcome_free(&told);
+		return;
+	}
+	PROPERTY(told.code == !!left.length, "diff's exit code: %d", told.code);
+	while ((line = next_line(&left))) {
+		left.bytes[-1] = '\0';
+		do_line(line, left.bytes - 1 - line);
+	}
+	got = save();
+	PROPERTY(load(file, true), "diff takes what load refuses");
+	want = save();
+	PROPERTY(got.length == want.length && !memcmp(got.bytes, want.bytes, got.length),
+		 "diff leads to\n%s\nnot\n%s\nby\n", got.bytes, want.bytes);
+	free(got.bytes);
+	free(want.bytes);
+	outcome_free(&told);
+}
+
+static void try_halves(struct text file)
+{
+	const char *cut = memchr(file.bytes + file.length / 2, '\n', file.length - file.length / 2);
+	struct text first = file, second = file;
+
+	if (!cut)
+		return;
+	first.length = cut + 1 - file.bytes;
+	second.bytes += first.length;
+	second.length -= first.length;
+	if (load(first, true))
+		step_by_step(second);
+	if (load(second, true))
+		step_by_step(first);
+}
+
 static struct text twice(struct text file)
 {
 	struct text both = { .length = file.length * 2 + 1 };
@@ -161,6 +252,15 @@ static struct text twice(struct text file)
 	return both;
 }
 
+static void expect_no_difference(struct text file)
+{
+	struct outcome told = run(cmd_diff, "-", true, file);
+
+	PROPERTY(!told.code && !told.out.length && !told.err.length,
+		 "what was loaded differs: %s%s", told.out.bytes, told.err.bytes);
+	outcome_free(&told);
+}
+
 static void try_file(struct text file)
 {
 	bool strict = load(file, false);
@@ -172,6 +272,7 @@ static void try_file(struct text file)
 		PROPERTY(!strict, "refused with --quiet only");
 		return;
 	}
+	expect_no_difference(file);
 	if (strict)
 		expect_saved("loaded with --quiet", &saved);
 	else
@@ -185,6 +286,49 @@ static void try_file(struct text file)
 	PROPERTY(load(saved, false), "refused as it was saved:\n%s", saved.bytes);
 	expect_saved("loaded as it was saved", &saved);
 	free(saved.bytes);
+}
+
+/* ---- lists to import ---- */
+
+static struct outcome import(struct text file)
+{
+	const struct op op = { .file = "-", .mask = 1u << NF_EDGE_GROUP_FEDERATION };
+	struct outcome imported = run_op(cmd_partner_import, op, false, file);
+
+	PROPERTY(!*kernel_refusal(), "the kernel refuses it: %s", imported.err.bytes);
+	PROPERTY(!imported.code == !imported.err.length, "exit code %d: %s", imported.code,
+		 imported.err.bytes);
+	return imported;
+}
+
+static void try_import(struct text file)
+{
+	struct outcome first, second;
+	struct text before, after;
+
+	kernel_reset();
+	before = save();
+	first = import(file);
+	if (first.code) {
+		/* each domain that is not found has a line */
+		first.err.length = strcspn(first.err.bytes, "\n") + 1;
+		check_refusal(&first);
+		expect_saved("refused", &before);
+		free(before.bytes);
+		outcome_free(&first);
+		return;
+	}
+	free(before.bytes);
+	after = save();
+	second = import(file);
+	PROPERTY(!second.code && !strncmp(second.out.bytes, "added 0, ", 9), "again: %s%s",
+		 second.out.bytes, second.err.bytes);
+	expect_saved("imported again", &after);
+	PROPERTY(load(after, false), "refused as it was saved:\n%s", after.bytes);
+	expect_saved("loaded as it was saved", &after);
+	free(after.bytes);
+	outcome_free(&first);
+	outcome_free(&second);
 }
 
 /* ---- command lines ---- */
@@ -282,10 +426,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		abort();
 	memcpy(text.bytes, data, size);
 	text.bytes[size] = '\0';
-	if (size && !data[0])
+	if (size && !data[0]) {
 		try_words(text.bytes + 1, size - 1);
-	else
+	} else if (size && data[0] == 1) {
+		try_import((struct text){ text.bytes + 1, size - 1 });
+	} else {
 		try_file(text);
+		try_halves(text);
+	}
 	free(text.bytes);
 	return 0;
 }

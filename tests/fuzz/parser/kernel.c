@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The functions of nl.h that loading and saving need; the linker puts them in the
- * place of the real ones (--wrap).
+ * The functions of nl.h that changing, loading, saving and counting need; the linker puts
+ * them in the place of the real ones (--wrap). Every counter has another number.
  */
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "dns.h"
 #include "kernel.h"
 #include "nl.h"
 
@@ -16,6 +18,7 @@ struct pair {
 	struct prefix prefix;
 	uint32_t mask;		/* of roles or groups */
 	char text[64];		/* device or name */
+	char domain[NF_EDGE_DOMAIN_MAX + 1];
 };
 
 struct kept {
@@ -28,6 +31,7 @@ struct kept {
 };
 
 static struct kept staged, in_force;
+static struct kept *kept = &in_force;	/* what is changed: &staged inside a transaction */
 static struct nl_error error;
 
 struct nl {
@@ -55,6 +59,10 @@ static void set_defaults(struct kept *kept)
 		kept->rules[i].row = i;
 		kept->rules[i].enabled = 1;
 		kept->rules[i].peers = listed[i] ? NF_EDGE_PEERS_LISTED : NF_EDGE_PEERS_ANY;
+		strcpy(kept->rules[i].class, "sip");
+		kept->rules[i].packets = 1000 + i;
+		kept->rules[i].bytes = UINT64_MAX - ((uint64_t)i << 20);	/* floats tell them apart */
+		kept->rules[i].flows = 2000 + i;
 	}
 }
 
@@ -63,9 +71,10 @@ const char *kernel_refusal(void)
 	return error.text;
 }
 
-void kernel_reset(void)
+__attribute__((constructor)) void kernel_reset(void)
 {
 	error.text[0] = '\0';
+	kept = &in_force;
 	set_defaults(&staged);
 	set_defaults(&in_force);
 }
@@ -127,18 +136,32 @@ static bool partner_name(const char *name)
 		if ((unsigned char)name[i] < ' ' || name[i] == 0x7f)
 			return false;
 	}
-	return i >= 1 && i <= NF_EDGE_NAME_MAX;
+	return i <= NF_EDGE_NAME_MAX;	/* "": none any more */
 }
 
-static struct pair *find(struct pair *list, size_t count, const struct prefix *prefix)
+static bool role_bit(uint32_t role)
+{
+	return role && !(role & (role - 1)) && !(role >> NF_EDGE_ROLE_COUNT);
+}
+
+static struct pair *find(struct pair *list, size_t count, const struct prefix *prefix,
+			 const char *domain)
 {
 	size_t i;
 
 	for (i = 0; i < count; i++) {
-		if (!memcmp(&list[i].prefix, prefix, sizeof(*prefix)))
+		if (!memcmp(&list[i].prefix, prefix, sizeof(*prefix)) &&
+		    !strcmp(list[i].domain, domain ? domain : ""))
 			return &list[i];
 	}
 	return NULL;
+}
+
+/* Wherever it comes from; or from there, which may be from no domain (""). */
+static bool is_meant(const struct pair *pair, const struct entry *entry)
+{
+	return !memcmp(&pair->prefix, &entry->prefix, sizeof(pair->prefix)) &&
+	       (!entry->domain || !strcmp(pair->domain, entry->domain));
 }
 
 static struct pair *append(struct pair **list, size_t *count, const struct prefix *prefix)
@@ -150,6 +173,11 @@ static struct pair *append(struct pair **list, size_t *count, const struct prefi
 	return &(*list)[(*count)++];
 }
 
+static void drop(struct pair *list, size_t *count, struct pair *pair)
+{
+	memmove(pair, pair + 1, (list + --*count - pair) * sizeof(*pair));
+}
+
 /* IPv4 before IPv6, by address, shorter prefixes first. */
 static int order(const void *a, const void *b)
 {
@@ -158,7 +186,10 @@ static int order(const void *a, const void *b)
 
 	if (x->prefix.size != y->prefix.size)
 		return x->prefix.size - y->prefix.size;
-	return by_address ? by_address : x->prefix.len - y->prefix.len;
+	if (by_address)
+		return by_address;
+	return x->prefix.len != y->prefix.len ? x->prefix.len - y->prefix.len :
+						strcmp(x->domain, y->domain);
 }
 
 /* ---- nl.h ---- */
@@ -183,20 +214,20 @@ int __wrap_nl_begin(struct nl *nl)
 {
 	(void)nl;
 	set_defaults(&staged);
+	kept = &staged;
 	return 0;
 }
 
-int __wrap_nl_commit(struct nl *nl)
+int __wrap_nl_commit(struct nl *nl, uint32_t seconds)
 {
 	struct kept old = in_force;
 
 	(void)nl;
-	if (staged.interface_count)
-		qsort(staged.interfaces, staged.interface_count, sizeof(struct pair), order);
-	if (staged.partner_count)
-		qsort(staged.partners, staged.partner_count, sizeof(struct pair), order);
+	if (seconds)
+		return refused("nobody asked for that");
 	in_force = staged;
 	staged = old;
+	kept = &in_force;
 	return 0;
 }
 
@@ -209,13 +240,13 @@ int __wrap_nl_set(struct nl *nl, const struct settings *settings)
 	if (settings->given & SETTING_PORTS && settings->ports[0] & 1)
 		return refused("port 0");
 	if (settings->given & SETTING_MODE)
-		staged.settings.mode = settings->mode;
+		kept->settings.mode = settings->mode;
 	if (settings->given & SETTING_UNLISTED)
-		staged.settings.unlisted = settings->unlisted;
+		kept->settings.unlisted = settings->unlisted;
 	if (settings->given & SETTING_MATCH)
-		staged.settings.match = settings->match;
+		kept->settings.match = settings->match;
 	if (settings->given & SETTING_PORTS)
-		memcpy(staged.settings.ports, settings->ports, sizeof(settings->ports));
+		memcpy(kept->settings.ports, settings->ports, sizeof(settings->ports));
 	return 0;
 }
 
@@ -230,46 +261,88 @@ int __wrap_nl_rule_set(struct nl *nl, const struct rule_change *list, size_t cou
 		    (list[i].enabled < 0 && list[i].peers < 0))
 			return refused("no such row or value");
 		if (list[i].enabled >= 0)
-			staged.rules[list[i].row].enabled = list[i].enabled;
+			kept->rules[list[i].row].enabled = list[i].enabled;
 		if (list[i].peers >= 0)
-			staged.rules[list[i].row].peers = list[i].peers;
+			kept->rules[list[i].row].peers = list[i].peers;
 	}
 	return 0;
 }
 
 int __wrap_nl_interface_add(struct nl *nl, const struct entry *entry, uint32_t role, bool tolerant)
 {
-	struct pair *pair = find(staged.interfaces, staged.interface_count, &entry->prefix);
+	struct pair *pair = find(kept->interfaces, kept->interface_count, &entry->prefix, NULL);
 
 	(void)nl;
 	if (!whole(&entry->prefix) || entry->prefix.len != entry->prefix.size * 8)
 		return refused("no address");
 	if (!meant(&entry->prefix))
 		return refused("cannot be meant");
-	if (!role || role & (role - 1) || role >> NF_EDGE_ROLE_COUNT)
+	if (!role_bit(role))
 		return refused("no role");
 	if (entry->text && !device(entry->text))
 		return refused("that cannot be a device's name");
 	if (pair && pair->text[0] && entry->text && strcmp(pair->text, entry->text))
 		return refused("bound to another device");
-	if (pair && pair->mask & role && !tolerant)
+	if (pair && pair->mask & role && !tolerant && (pair->text[0] || !entry->text))
 		return refused("interface exists");
-	if (!pair && staged.interface_count == INTERFACES_MAX)
+	if (!pair && kept->interface_count == INTERFACES_MAX)
 		return refused("too many");
 	if (!pair)
-		pair = append(&staged.interfaces, &staged.interface_count, &entry->prefix);
+		pair = append(&kept->interfaces, &kept->interface_count, &entry->prefix);
 	pair->mask |= role;
 	if (entry->text)
 		strcpy(pair->text, entry->text);
 	return 0;
 }
 
-int __wrap_nl_partner_stage(struct nl *nl, const struct entry *list, size_t count)
+int __wrap_nl_interface_del(struct nl *nl, const struct entry *entry, uint32_t role, bool tolerant)
 {
-	struct pair *pair;
-	size_t i;
+	struct pair *pair = find(kept->interfaces, kept->interface_count, &entry->prefix, NULL);
 
 	(void)nl;
+	if (!role_bit(role) || tolerant)
+		return refused("no role");
+	if (!pair || !(pair->mask & role))
+		return refused("interface does not exist");
+	pair->mask &= ~role;
+	if (!pair->mask)
+		drop(kept->interfaces, &kept->interface_count, pair);
+	return 0;
+}
+
+int __wrap_nl_interface_flush(struct nl *nl, uint32_t roles)
+{
+	(void)nl;
+	if (roles)
+		return refused("nobody asked for that");
+	kept->interface_count = 0;
+	return 0;
+}
+
+/* What can be looked up, all in lower case. */
+static bool domain(const char *text)
+{
+	size_t label = 0, i;
+
+	if (!strncmp(text, "host:", 5))
+		text += 5;
+	for (i = 0; text[i]; i++) {
+		if (text[i] == '.' ? !label || text[i - 1] == '-' :
+		    text[i] == '-' ? !label : !islower(text[i]) && !isdigit(text[i]))
+			return false;
+		label = text[i] == '.' ? 0 : label + 1;
+		if (label > 63)
+			return false;
+	}
+	return label && i <= 253 && text[i - 1] != '-';
+}
+
+static int keep(const struct entry *list, size_t count, bool tolerant)
+{
+	struct pair *pair;
+	bool rename;
+	size_t i;
+
 	for (i = 0; i < count; i++) {
 		if (!whole(&list[i].prefix))
 			return refused("host bits are set");
@@ -279,14 +352,109 @@ int __wrap_nl_partner_stage(struct nl *nl, const struct entry *list, size_t coun
 			return refused("no group");
 		if (list[i].text && !partner_name(list[i].text))
 			return refused("bad name");
-		if (find(staged.partners, staged.partner_count, &list[i].prefix))
+		if (list[i].domain && *list[i].domain && !domain(list[i].domain))
+			return refused("bad domain");
+		if (list[i].leaves)
+			return refused("nobody asked for that");
+		pair = find(kept->partners, kept->partner_count, &list[i].prefix, list[i].domain);
+		rename = list[i].text && strcmp(pair ? pair->text : "", list[i].text);
+		if (pair && !tolerant && !rename && !(list[i].mask & ~pair->mask))
 			return refused("partner exists");
-		pair = append(&staged.partners, &staged.partner_count, &list[i].prefix);
-		pair->mask = list[i].mask;
+		if (!pair)
+			pair = append(&kept->partners, &kept->partner_count, &list[i].prefix);
+		pair->mask |= list[i].mask;
 		if (list[i].text)
 			strcpy(pair->text, list[i].text);
+		if (list[i].domain)
+			strcpy(pair->domain, list[i].domain);
 	}
 	return 0;
+}
+
+int __wrap_nl_partner_stage(struct nl *nl, const struct entry *list, size_t count)
+{
+	size_t i;
+
+	(void)nl;
+	for (i = 0; i < count; i++) {
+		if (find(kept->partners, kept->partner_count, &list[i].prefix, list[i].domain))
+			return refused("partner is staged twice");
+		if (keep(&list[i], 1, false))
+			return -1;
+	}
+	return 0;
+}
+
+int __wrap_nl_partner_add(struct nl *nl, const struct entry *list, size_t count, bool tolerant)
+{
+	(void)nl;
+	return keep(list, count, tolerant);
+}
+
+/* Diff says one entry at a time. */
+int __wrap_nl_partner_del(struct nl *nl, const struct entry *list, size_t count, bool tolerant)
+{
+	uint32_t had = 0;
+	size_t i;
+
+	(void)nl;
+	if (tolerant || count != 1)
+		return refused("nobody asked for that");
+	if (list->domain && *list->domain && !domain(list->domain))
+		return refused("bad domain");
+	for (i = 0; i < kept->partner_count; i++) {
+		if (is_meant(&kept->partners[i], list))
+			had |= kept->partners[i].mask;
+	}
+	if (!had)
+		return refused("partner does not exist");
+	if (list->mask & ~had)
+		return refused("partner is not in that group");
+	for (i = kept->partner_count; i--;) {
+		struct pair *pair = &kept->partners[i];
+
+		if (!is_meant(pair, list))
+			continue;
+		pair->mask &= list->mask ? ~list->mask : 0;
+		if (!pair->mask)
+			drop(kept->partners, &kept->partner_count, pair);
+	}
+	return 0;
+}
+
+int __wrap_nl_partner_flush(struct nl *nl, uint32_t groups)
+{
+	(void)nl;
+	if (groups)
+		return refused("nobody asked for that");
+	kept->partner_count = 0;
+	return 0;
+}
+
+/* Every name that has not got an "x" has an address. */
+bool __wrap_dns_lookup(struct lookup *list, size_t count, const char *resolver)
+{
+	bool all = true;
+	size_t i;
+
+	(void)resolver;
+	for (i = 0; i < count; i++) {
+		if (!domain(list[i].domain.text) || !list[i].mask)
+			abort();
+		if (strchr(list[i].domain.text, 'x')) {
+			snprintf(list[i].error, sizeof(list[i].error), "%s: there is no such thing",
+				 list[i].domain.text);
+			all = false;
+			continue;
+		}
+		list[i].list = calloc(1, sizeof(struct entry));
+		if (!list[i].list)
+			abort();
+		list[i].list[0] = (struct entry){ .prefix = { 4, 32, { 192, 0, 2, 1 } },
+						  .mask = list[i].mask };
+		list[i].count = 1;
+	}
+	return all;
 }
 
 int __wrap_nl_status(struct nl *nl, struct status *status)
@@ -309,6 +477,20 @@ int __wrap_nl_rules(struct nl *nl, struct rule **list, size_t *count)
 	return 0;
 }
 
+int __wrap_nl_drops(struct nl *nl, struct drop **list, size_t *count)
+{
+	uint32_t i;
+
+	(void)nl;
+	*count = NF_EDGE_REASON_COUNT;
+	*list = calloc(*count, sizeof(**list));
+	if (!*list)
+		abort();
+	for (i = 0; i < NF_EDGE_REASON_COUNT; i++)
+		(*list)[i] = (struct drop){ .reason = i, .packets = 3000 + i, .bytes = 4000 + i };
+	return 0;
+}
+
 static void add_entry(struct entry **list, size_t *count, const struct pair *pair, uint32_t mask)
 {
 	*list = reallocarray(*list, *count + 1, sizeof(**list));
@@ -318,6 +500,7 @@ static void add_entry(struct entry **list, size_t *count, const struct pair *pai
 		.prefix = pair->prefix,
 		.mask = mask,
 		.text = pair->text[0] ? strdup(pair->text) : NULL,
+		.domain = pair->domain[0] ? strdup(pair->domain) : NULL,
 	};
 }
 
@@ -330,6 +513,8 @@ int __wrap_nl_interfaces(struct nl *nl, uint32_t roles, struct entry **list, siz
 	(void)roles;
 	*list = NULL;
 	*count = 0;
+	if (in_force.interface_count)
+		qsort(in_force.interfaces, in_force.interface_count, sizeof(struct pair), order);
 	for (i = 0; i < in_force.interface_count; i++) {
 		for (role = 0; role < NF_EDGE_ROLE_COUNT; role++) {
 			if (in_force.interfaces[i].mask & 1u << role)
@@ -339,17 +524,17 @@ int __wrap_nl_interfaces(struct nl *nl, uint32_t roles, struct entry **list, siz
 	return 0;
 }
 
-int __wrap_nl_partners(struct nl *nl, uint32_t groups, const char *name,
-		       const struct prefix *covers, struct entry **list, size_t *count)
+int __wrap_nl_partners(struct nl *nl, const struct partner_filter *filter, struct entry **list,
+		       size_t *count)
 {
 	size_t i;
 
 	(void)nl;
-	(void)groups;
-	(void)name;
-	(void)covers;
+	(void)filter;
 	*list = NULL;
 	*count = 0;
+	if (in_force.partner_count)
+		qsort(in_force.partners, in_force.partner_count, sizeof(struct pair), order);
 	for (i = 0; i < in_force.partner_count; i++)
 		add_entry(list, count, &in_force.partners[i], in_force.partners[i].mask);
 	return 0;
