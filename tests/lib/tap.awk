@@ -5,13 +5,13 @@
 #   #@ begin NAME            #@ end NAME STATUS SECONDS
 #   #@ kernel LINE           what the kernel's log complained of
 #
-# Diagnosis is shown where something failed; all of it with -v verbose=1.
+# Diagnosis is shown where something failed; all of it with -v verbose=1. What failed is told again at the end.
 
 function result(passed, name, reason) {
 	total++
 	printf "%s %d - %s: %s%s\n", passed ? "ok" : "not ok", total, test, name, reason == "" ? "" : " # SKIP " reason
 	if (!passed)
-		failed++
+		failures[++failed] = test ": " name
 	else if (reason == "")
 		good++
 	else
@@ -35,9 +35,12 @@ function finish(status, seconds,	i, why) {
 		why = "no tests"
 	if (why != "") {
 		result(0, why)
-		if (!verbose)
-			for (i = noise > 30 ? noise - 29 : 1; i <= noise; i++)
+		for (i = noise > 30 ? noise - 29 : 1; i <= noise; i++) {
+			if (!verbose)
 				print "#   " line[i]
+			if (i > noise - 10)
+				failures[failed] = failures[failed] "\n#   " line[i]
+		}
 	}
 	if (seconds != "")
 		printf "# %s: %s s\n", test, seconds
@@ -120,6 +123,8 @@ $0 != "" {
 	line[++noise] = $0
 	if (verbose || shown)
 		print "#   " $0
+	if (shown && shown++ <= 10)
+		failures[failed] = failures[failed] "\n#   " $0
 	fflush()
 }
 
@@ -129,6 +134,8 @@ END {
 	printf "1..%d\n", total
 	for (i = 1; i <= skips; i++)
 		print "# skipped: " skipped[i]
+	for (i = 1; i <= failed; i++)
+		print "# failed: " failures[i]
 	printf "%d passed, %d failed%s\n", good, failed, skips ? ", " skips " skipped" : ""
 	exit failed > 0 || good == 0
 }

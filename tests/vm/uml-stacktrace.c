@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Takes the place of arch/um/kernel/stacktrace.c in the debug kernel. The kernel's own looks at
+ * Takes the place of arch/um/kernel/stacktrace.c in User-mode Linux. The kernel's own looks at
  * every word of the stack for each trace; KASAN, kmemleak and DEBUG_OBJECTS take one for each
  * allocation, which makes that kernel some fifty times slower than it need be. This one follows
  * the chain of frame pointers (CONFIG_FRAME_POINTER) and stops where that leaves the stack.
@@ -66,3 +66,16 @@ void save_stack_trace_tsk(struct task_struct *tsk, struct stack_trace *trace)
 	dump_trace(tsk, &save_ops, trace);
 }
 EXPORT_SYMBOL_GPL(save_stack_trace_tsk);
+
+/*
+ * The end of cpu_relax(), which tests/vm/built-kernel makes call it. Another processor is waited
+ * for, spinning, and it is a thread as this one: what it is short of may be this one's place.
+ */
+int sched_yield(void);	/* the C library's */
+void uml_relax(void);
+
+void uml_relax(void)
+{
+	sched_yield();
+}
+EXPORT_SYMBOL_GPL(uml_relax);
