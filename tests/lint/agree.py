@@ -7,6 +7,7 @@ The lists of names are the uapi header's, the rows policy.c's, the commands thos
 """
 
 import glob
+import json
 import os
 import re
 import subprocess
@@ -14,10 +15,12 @@ import sys
 
 TREE = os.path.realpath(os.path.join(os.path.dirname(__file__), "../.."))
 sys.path.insert(0, os.path.join(TREE, "tests/lib"))
+import manual  # noqa: E402
 from tap import Tap  # noqa: E402
 
 EDGECTL = "tools/edgectl/edgectl"
 POLICY, DESIGN = "Documentation/policy.md", "Documentation/design.md"
+SCHEMA = "Documentation/schemas/edgectl.json"
 ABI = "Documentation/ABI/testing/sysfs-kernel-nf_edge"
 
 
@@ -55,13 +58,26 @@ def uapi_lists():
 def const_rows():
     """policy.c's table as [name, class, protocol, port, from, to, peers, source]."""
     text = read("kmod/policy.c")
-    number = dict(re.findall(r"#define (\w+)\s+(\d+)\b", text))
+    number = dict(re.findall(r"#define (\w+)\s+(\d+)\b", text + read("kmod/policy.h")))
     number["0"] = f"{number['RTP_FIRST']}-{number['RTP_LAST']}"
     pattern = (r"ROW\((\w+)\)\s*= \{ \"(\w+)\",\s*(TCP|UDP)\((\w+)\),\s*(OUT|IN)\((\w+), (\w+)\),"
                r"\s*PEERS\((\w+)\) \},\s*/\* (.+?) \*/")
     for row, kind, protocol, port, _, opener, answers, peers, source in re.findall(pattern, text):
         yield [row.lower().replace("_", "-"), kind, protocol, number[port], opener.lower(),
                answers.lower(), peers.lower(), source]
+
+
+def tool_rows():
+    """edgectl's own table as [name, role, group, peers]."""
+    for words in re.findall(r"^\tROW\((\w+), (\w+), (\w+), (\w+)\),", read("tools/edgectl/policy.c"), re.M):
+        yield [words[0].lower().replace("_", "-")] + [word.lower() for word in words[1:]]
+
+
+def role_and_group(row):
+    """const_rows()'s as tool_rows() has it."""
+    name, _, _, _, opener, answers, peers, _ = row
+    out = opener in uapi_lists()["ROLE"]
+    return [name, opener if out else answers, answers if out else opener, peers]
 
 
 def sysfs_files():
@@ -74,90 +90,100 @@ def sysfs_files():
             yield f"/sys/kernel/nf_edge/{where}/{file}"
 
 
-# ---- the man page ----
+def const_sources():
+    """cmd_explain.c's table: [row, where, what is said there]."""
+    text = read("tools/edgectl/cmd_explain.c")
+    for row, where, words in re.findall(
+            r'\[NF_EDGE_ROW_(\w+)\] = \{\s*"([^"]+)",\s*"([^"]+)",\s*\}', text):
+        yield [row.lower().replace("_", "-"), where, words]
 
-def man_text():
-    """edgectl(8) without fonts and quotes: what a reader sees, word for word."""
-    def plain(found):
-        words = [quoted or bare for quoted, bare in re.findall(r'"([^"]*)"|(\S+)', found.group(2))]
-        return ("" if len(found.group(1)) == 2 else " ").join(words)
 
-    text = re.sub(r"^\.(B|I|BR|RB|IR|RI) (.*)$", plain, read("tools/edgectl/edgectl.8"), flags=re.M)
-    return re.sub(r"\\(f.|&)", "", text).replace("\\-", "-")
+def quoted_sources(policy):
+    """The same from policy.md: A and B by their numbers, and the first words that it quotes."""
+    names = dict(re.findall(r"^- \*\*([AB])\*\*: .*?\((\w+)\)$", policy, re.M))
+    where = {cells[0]: re.sub(r"\b[AB]\b", lambda found: names[found.group()], cells[7])
+             for cells in table(policy, "| row | class | protocol | port |")}
+    words = None
+    for row, *_, remark in table(policy, "| row | protocol and port |"):
+        words = words if remark.startswith("the same") else remark.split('"')[1]
+        yield [row, where[row], words]
+
+
+# ---- the manual ----
+
+def man_sentences(text):
+    """What the entry of each command begins with, up to the first full stop."""
+    return {usage: re.match(r".*?\.(?=\s|$)", about, re.S).group().replace("\n", " ")
+            for usage, about in re.findall(r"^\.TP\nedgectl (.*)\n((?s:.*?))(?=^\.(?:TP|SS|SH))",
+                                           text, re.M)}
+
+
+def help_sentences(usages):
+    """What --help of each command says of it."""
+    for usage in usages:
+        names = [word for word in usage.split()[:2] if re.fullmatch("(--)?[a-z]+", word)]
+        about = run(EDGECTL, *names, "--help")
+        found = re.search(r"^(?:Usage:|      ) edgectl " + re.escape(usage) + r"\n((?: {11}.*\n)+)",
+                          about, re.M)
+        yield usage, " ".join(found.group(1).split()) if found else None
 
 
 def man_names(text, what):
     return listed(re.search(rf"^{what}\nis\n(.*?)\.\n", text, re.M | re.S).group(1))
 
 
-def man_file_commands(text):
-    """The commands that "POLICY FILES" allows."""
-    found = re.search(r"holds one command without the word\nedgectl:\n(.*?)\.\n", text, re.S)
-    return [name.strip() for name in re.split(r", | or |,?\n", found.group(1))]
-
-
 def staged_commands():
-    """Those of main.c's table that a policy takes up."""
-    entries = re.findall(r'^\t\{ "(\w+)", (?:"(\w+)"|NULL), [^{}]*?, policy_\w+ \},$',
-                         read("tools/edgectl/main.c"), re.M)
-    return [" ".join(filter(None, words)) for words in entries]
+    """Those of main.c's table that a policy takes up, as they stand in a file: with their values,
+    and without what would have to be looked up."""
+    for usage in re.findall(r'^\t\{ "\w+", (?:"\w+"|NULL), \d,\s+"([^"]*)",[^{}]*?, policy_\w+ \},$',
+                            read("tools/edgectl/main.c"), re.M):
+        yield re.sub(r"^(\w+) \[(.*)\]$", r"\1 \2", usage).replace("|DOMAIN", "")
 
 
-# ---- the completion ----
+# ---- JSON ----
 
-def completes(*words):
-    """What the completion offers behind these words."""
-    script = '. tools/edgectl/edgectl.bash; _edgectl_next "$@"'
-    return run("bash", "-c", script, "bash", *words).split()
-
-
-def words_and_options(usage):
-    """"partner flush [group G]" -> [partner, flush], [[group, G]]."""
-    parts = [""]
-    for letter in usage:
-        inside = parts[-1].count("[") > parts[-1].count("]")
-        if letter == " " and not inside:
-            parts.append("")
-        else:
-            parts[-1] += letter
-    options = [part[1:-1].split() for part in parts if part[0] == "[" and " " in part]
-    return [part.strip("[]") for part in parts if not (part[0] == "[" and " " in part)], options
+def schema_objects(node, path=""):
+    """Every object of the schema: (where, its schema)."""
+    if isinstance(node, dict):
+        if "properties" in node:
+            yield path, node
+        for key, below in node.items():
+            yield from schema_objects(below, f"{path}/{key}")
+    elif isinstance(node, list):
+        for number, below in enumerate(node):
+            yield from schema_objects(below, f"{path}/{number}")
 
 
-def offered(word, lists):
-    """What belongs in the place of a usage's word: names of a list, or what it spells out."""
-    name = re.match("[A-Z]*", word).group()
-    return lists.get(name) or [one for one in word.split("|") if re.fullmatch("[a-z]+", one)]
+def open_objects(schema):
+    """Those that allow a key that they do not list, or do not ask for one that they do."""
+    for path, node in schema_objects(schema):
+        missing = set(node["properties"]) - set(node.get("required", []))
+        if path and (node.get("additionalProperties") is not False
+                     or missing - ({"rows"} if path.endswith("/explain") else set())):
+            yield f"{path}: {missing}"
 
 
-def completion_faults(usages, lists):
-    commands = {}
-    for usage in usages:
-        first, *rest = usage.split()
-        commands.setdefault(first, []).extend(
-            word for word in rest[:1] if re.fullmatch("[a-z]+", word))
-    lists = {**lists, "G": lists["GROUP"], "OBJECT": list(commands)}
+def schema_keys(node, schema):
+    """All keys of what is inside."""
+    if isinstance(node, list):
+        return set().union(*[schema_keys(below, schema) for below in node])
+    if not isinstance(node, dict):
+        return set()
+    if "$ref" in node:
+        return schema_keys(schema["$defs"][node["$ref"].rpartition("/")[2]], schema)
+    keys = set(node.get("properties", []))
+    return keys.union(*[schema_keys(node[key], schema) for key in ("items", "oneOf") if key in node],
+                      *[schema_keys(below, schema) for below in node.get("properties", {}).values()])
 
-    def expect(words, wanted):
-        got = completes(*words)
-        if got != wanted:
-            yield f"after {words} it offers {got}, not {wanted}"
 
-    yield from expect([], list(commands))
-    for name, below in commands.items():
-        if below:
-            yield from expect([name], below + ["help"])
-    for usage in usages:
-        words, options = words_and_options(usage)
-        done = words[:2 if commands[words[0]] else 1]
-        for word in words[len(done):]:
-            wanted = offered(word, lists)
-            yield from expect(done, wanted)
-            done = done + (wanted or ["x"])[:1]
-        if options:
-            yield from expect(done, [keyword for keyword, _ in options])
-        for keyword, value in options:
-            yield from expect(done + [keyword], offered(value, lists))
+def man_json(man, schema):
+    """The keys of each command, as the manual has them."""
+    section = re.search(r"^\.SH JSON$(.*?)^\.SH ", man, re.M | re.S).group(1)
+    for command, text in re.findall(r"^\.TP\n([^\n]*)\n(.*?)(?=^\.TP|^\.PP|\Z)", section, re.M | re.S):
+        keys = set(re.findall(r'(?<![:|])"(\w+)"', text))
+        if "as rule list" in text:
+            keys |= schema_keys(schema["properties"]["rule list"], schema)
+        yield command, sorted(keys)
 
 
 # ---- what is held against what ----
@@ -165,7 +191,7 @@ def completion_faults(usages, lists):
 os.chdir(TREE)
 tap = Tap()
 names = uapi_lists()
-lists = {name: names[name] for name in ("ROLE", "GROUP", "ROW")}
+lists = {name: names[name] for name in ("ROLE", "GROUP", "ROW", "REASON")}
 tap.check("the uapi header has its lists", all(names[name] for name in (
     "MODE", "UNLISTED", "RTP_MATCHE", "ROLE", "GROUP", "ROW", "PEERS", "REASON", "VERDICT")), names)
 
@@ -174,9 +200,16 @@ rows = list(const_rows())
 head = "| row | class | protocol | port | from | to | peers | source |"
 tap.equal("the const table has the uapi header's rows", table=[row[0] for row in rows],
           uapi=names["ROW"])
+tap.equal("edgectl knows what each row is about", tool=list(tool_rows()),
+          module=[role_and_group(row) for row in rows])
+ports = [re.findall(r"#define RTP_(?:FIRST|LAST)\s+(\d+)", read(path))
+         for path in ("kmod/policy.c", "tools/edgectl/policy.c")]
+tap.equal("edgectl knows the default RTP ports", tool=ports[1], module=ports[0])
 tap.equal("the rows of policy.md are those of policy.c", document=list(table(policy, head)), code=rows)
 tap.equal("policy.md quotes the documents on each of them", code=names["ROW"], document=[
     cells[0] for cells in table(policy, "| row | protocol and port |")])
+tap.equal("explain quotes them as policy.md does", document=list(quoted_sources(policy)),
+          code=list(const_sources()))
 tap.equal("policy.md's roles", uapi=names["ROLE"], document=[
     cells[0] for cells in table(policy, "| role | in the documents |")])
 tap.equal("policy.md's groups", uapi=names["GROUP"], document=listed(
@@ -198,7 +231,8 @@ tap.equal("the values that it lists", document=values, code={
     "mode": names["MODE"], "unlisted": names["UNLISTED"],
     "class": list(dict.fromkeys(row[1] for row in rows)), "peers": names["PEERS"]})
 
-about, man = run(EDGECTL, "--help"), man_text()
+about, man, policy_man = (
+    run(EDGECTL, "--help"), manual.text("edgectl.8"), manual.text("nf_edge-policy.5"))
 usages = re.findall(r"^  edgectl (.*)$", about, re.M)
 for name, wanted in lists.items():
     shown = re.search(rf"^{name}: +(.*?)\n(?=\S|\n)", about, re.M | re.S).group(1).split()
@@ -207,15 +241,32 @@ for name, wanted in lists.items():
 tap.equal("edgectl(8) has the commands of --help", help=usages,
           man=re.findall(r"^\.TP\nedgectl (.*)$", man, re.M))
 options = re.findall(r"^  -(\w), --(\w+)( [A-Z]+)?", about, re.M)
+tap.equal("each entry begins with what --help of the command says",
+          help=list(help_sentences(usages)), man=list(man_sentences(man).items()))
 tap.equal("edgectl(8) has the options of --help", help=options,
           man=re.findall(r"^\.TP\n-(\w), --(\w+)( [A-Z]+)?$", man, re.M))
 tap.equal("the completion has them too", help=[
     word for short, long, _ in options for word in (f"-{short}", f"--{long}")],
-    completion=re.search(r"'(-j --json .*?)'", read("tools/edgectl/edgectl.bash")).group(1).split())
-faults = list(completion_faults(usages, lists))
-tap.check("the completion offers what --help says", usages and not faults, *faults)
-tap.equal("edgectl(8) lists the commands of policy files", code=staged_commands(),
-          man=man_file_commands(man))
+    completion=run(EDGECTL, "--complete", "-").split())
+tap.equal("nf_edge-policy(5) has the commands of policy files", code=list(staged_commands()),
+          man=re.findall(r"^\.TP\n([a-z].*)$", policy_man, re.M))
+for name in ("ROLE", "GROUP", "ROW"):
+    tap.equal(f"nf_edge-policy(5)'s {name}", man=man_names(policy_man, name), uapi=names[name])
+
+schema = json.loads(read(SCHEMA))
+tap.check("the schema's objects are closed, and ask for every key", not list(open_objects(schema)),
+          *open_objects(schema))
+tap.equal("edgectl(8) has the keys of the schema", man=sorted(man_json(man, schema)), schema=sorted(
+    (command, sorted(schema_keys(node, schema))) for command, node in schema["properties"].items()))
+for where, name in (("mode", "MODE"), ("unlisted", "UNLISTED"), ("role", "ROLE"), ("group", "GROUP"),
+                    ("row", "ROW"), ("peers", "PEERS"), ("reason", "REASON")):
+    tap.equal(f"the schema's {where}", schema=schema["$defs"][where]["enum"], uapi=names[name])
+explain = schema["properties"]["explain"]["properties"]
+for what, name, listed_there in (
+        ("RTP matches", "RTP_MATCHE", schema["$defs"]["rtp"]["properties"]["match"]),
+        ("verdicts", "VERDICT", explain["verdict"]),
+        ("findings", "FINDING", explain["rows"]["items"]["properties"]["finding"])):
+    tap.equal(f"the schema's {what}", schema=listed_there["enum"], uapi=names[name])
 
 tap.equal("design.md has every file of the module", code=sorted(
     path for path in glob.glob("kmod/*.c") if not path.endswith("_test.c")),

@@ -14,13 +14,13 @@ headers=$(printf '%s\n' /usr/src/linux-headers-*-amd64 | sort -V | tail -n 1)
 [ -d "/lib/modules/$(uname -r)/build" ] && headers=/lib/modules/$(uname -r)/build
 release=$(cat "$headers/include/config/kernel.release")
 
+# DIR: what is installed there for DKMS.
 copy() {
-	mkdir -p "$1"
-	cp -r "$tree"/{Kbuild,Makefile,dkms.conf,kmod} "$1"
-	make -s -C "$1" clean-objects
+	make -s -C "$tree" install-source DKMS_SOURCE="$1"
 }
 
 copy "$scratch/source"
+is "tests are not installed" "$(find "$scratch/source" -name '*test*')" ""
 make -C "$headers" M="$scratch/source" W=1 C=2 CF=-D__CHECK_ENDIAN__ modules >"$scratch/log" 2>&1
 is "builds for $release" $? 0
 is "without a warning, from the compiler (W=1) or sparse (C=2)" \
@@ -37,4 +37,16 @@ check "dkms add" dkms_ add "nf-edge/$version"
 check "dkms build" dkms_ build "nf-edge/$version"
 check "dkms has built the module" \
 	bash -c "find '$scratch/dkms/nf-edge/$version' -path '*$release*' -name 'nf_edge.ko*' | grep -q ."
+
+# RELEASE HEADERS: what DKMS does about such a kernel.
+skipped() {
+	dkms build "nf-edge/$version" --dkmstree "$scratch/dkms" --sourcetree "$scratch/src" -k "$1" \
+		--kernelsourcedir "$2" 2>&1
+	echo "status $?"
+}
+mkdir "$scratch/without"
+sed s/^CONFIG_NF_CONNTRACK=.*// "$headers/.config" >"$scratch/without/.config"
+sentence='BUILD_EXCLUSIVE directive which does not match.*status 77$'
+like "a kernel that is too old is skipped, in a sentence" "$(skipped 5.4.0-9-amd64 "$headers")" "$sentence"
+like "one without connection tracking, too" "$(skipped 6.1.0-9-amd64 "$scratch/without")" "$sentence"
 plan

@@ -15,12 +15,16 @@ from tap import Tap  # noqa: E402
 KMOD = {
     "edge": "uapi",
     "ports": "edge uapi",
-    "prefix": "edge",
+    "roll": "edge",
+    "tree": "edge roll",
+    "prefix": "edge memo tree",
     "counters": "edge",
-    "policy": "edge ports prefix",              # the law
+    "memo": "edge",
+    "policy": "edge judge ports prefix",        # the table of rows, the law out of line
+    "judge": "policy",                          # the law
     "flow": "edge",                             # knows no configuration
-    "config": "counters policy hook",           # registers the hooks with the first address
-    "hook": "flow policy config counters events",
+    "config": "counters policy hook events",    # registers the hooks with the first address, tells when it goes back
+    "hook": "flow judge policy config counters events",
     "netlink": "config events uapi",
     "events": "config netlink",
     "sysfs": "config",
@@ -28,12 +32,17 @@ KMOD = {
 }
 TOOL = {
     "parse": "uapi",
+    "live": "",
     "nl": "parse",
+    "probe": "parse",
     "policy": "nl parse",
     "out": "parse",
-    "edgectl": "nl out parse policy",           # what the commands share
+    "dns": "parse",
+    "edgectl": "dns live nl out parse policy",  # what the commands share
     "main": "edgectl",
+    "complete": "edgectl",
     "cmd_*": "edgectl",
+    "cmd_doctor": "edgectl probe",              # alone looks beside the module
 }
 
 # Headers that one room alone may include.
@@ -44,12 +53,16 @@ PRIVATE = {
         r"linux/(kobject|sysfs)\.h": "sysfs",
     },
     "tools/edgectl": {
-        r"netlink/.*|linux/(gen)?netlink\.h": "nl",
+        r"netlink/.*|linux/netlink\.h": "nl probe",  # the module's family; the kernel's own
+        r"netlink/genl/.*|linux/genetlink\.h": "nl",
+        r"linux/(rtnetlink|netfilter/.*)\.h": "probe",
         r"jansson\.h": "out",
+        r"ares\.h|arpa/nameser\.h": "dns",
+        r"csv\.h": "cmd_import",
     },
 }
 
-PER_PACKET = "edge ports prefix counters policy flow hook"
+PER_PACKET = "edge ports prefix tree roll memo counters policy judge flow hook"
 EVERYWHERE = " ".join(KMOD)
 
 
@@ -94,8 +107,8 @@ def room_of(path):
 
 
 def entry(table, room):
-    room = re.sub(r"^cmd_.*", "cmd_*", re.sub(r"_test$", "", room))
-    return table.get(room)
+    room = re.sub(r"_test$", "", room)
+    return table.get(room, table.get(re.sub(r"^cmd_.*", "cmd_*", room)))
 
 
 def trespasses(directory, law):

@@ -62,7 +62,7 @@ def enums(path):
 
 
 def defines(path):
-    return dict(re.findall(r"^#define (NF_EDGE_(?:GENL|NAME|PORT|MCGRP)_\w+)\s+(\S+)",
+    return dict(re.findall(r"^#define (NF_EDGE_(?:GENL|NAME|PORT|MCGRP|CONFIRM|INTERFACES|PARTNERS)_\w+|NF_EDGE_DOMAINS?_MAX)\s+(\S+)",
                            run("cpp", "-P", "-dM", path).stdout, re.M))
 
 
@@ -102,7 +102,7 @@ def check_commands():
         if op.kind == "event":
             continue
         named = set(op.request) | set(op.reply)
-        for name in op.request:
+        for name in op.request + op.reply:
             named |= set(spec.sets.get(spec.sets[op.set][name].nest, {}))
         named = sorted(upper(name) for name in named)
         said = sorted(set(re.findall(r"\b[A-Z_]+\b", text)) & attributes)

@@ -22,6 +22,7 @@ findings codespell <"$scratch/codespell"
 yamllint --format parsable --config-data '{extends: default, rules: {line-length: {max: 100}}}' \
 	"${yaml[@]}" >"$scratch/yamllint" 2>&1
 findings yamllint <"$scratch/yamllint"
+check "the playbook is one" ansible-playbook -i appliance, --syntax-check examples/ansible/site.yml
 
 awk '
 	/^#/ { reason = NR > 1 && !/SPDX/; next }
