@@ -227,8 +227,14 @@ def attempt(who, service, direction, protocol, port, family):
     return outcome, [name for name in after if after[name] != before[name]]
 
 
+def coloured():
+    """As `make run` says, which knows the terminal; else on one, unless NO_COLOR is set."""
+    said = os.environ.get("NF_EDGE_COLOUR")
+    return said == "1" if said else sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+
+
 def colour(text, code):
-    return f"\033[{code}m{text}\033[0m" if sys.stdout.isatty() or "NF_EDGE_COLOUR" in os.environ else text
+    return f"\033[{code}m{text}\033[0m" if coloured() else text
 
 
 def show_attempts():
