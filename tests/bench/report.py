@@ -56,6 +56,11 @@ class Figures:
         return self.different(4, unit)
 
 
+def whole(value):
+    """Without a sign where nothing is left."""
+    return f"{round(value):,}"
+
+
 def short(value):
     """Of large numbers, what one remembers."""
     if value is None:
@@ -63,10 +68,10 @@ def short(value):
     for unit, name in ((1e9, " G"), (1e6, " M"), (1e4, " k")):
         if abs(value) >= unit:
             return f"{value / unit * (10 if name == ' k' else 1):.{1 if abs(value) < 100 * unit else 0}f}{name}"
-    return f"{value:,.0f}"
+    return whole(value)
 
 
-def compared(value, base, show="{:,.0f}".format):
+def compared(value, base, show=whole):
     """With how many times it is what nf_edge takes."""
     if value is None:
         return "-"
@@ -195,7 +200,7 @@ def targets(figures):
 
     rows = []
 
-    def target(label, limit, value, show="{:,.0f}".format):
+    def target(label, limit, value, show=whole):
         if value is not None:
             rows.append([label, show(limit), show(value), "met" if value <= limit else "MISSED"])
 
@@ -284,15 +289,15 @@ def picture(figures, path):
             if points:
                 data += [f"$d{number}_{style} << END", *points, "END"]
                 lines.append(f"$d{number}_{style} using 1:2 with linespoints linestyle {style} title '{way}' noenhanced")
-        plots += [f"set title '{title}'", "plot " + ", ".join(lines), "unset key"]
+        plots += [f"set title '{title}' offset 0,-0.4", "plot " + ", ".join(lines), "unset key"]
     styles = [f"set style line {n} linewidth {width} pointtype 7 pointsize 0.5 linecolor rgb '{colour}'"
               for n, (width, colour) in enumerate(((1.5, "#999999"), (3, "#c02020"), (2, "#2050c0"), (2, "#60a0e0"),
                                                    (2, "#30a040")), 1)]
     script = ["set terminal svg size 960,700 dynamic font 'sans-serif,13' background rgb 'white'",
               f"set output '{path}'", *styles, "set logscale x", "set format x '10^{%L}'", "set xrange [50:1500000]",
               "set yrange [0:*]", "set grid ytics linetype 1 linewidth 0.5 linecolor rgb '#cccccc'", "set border 3",
-              "set tics nomirror", "set xlabel 'partners' offset 0,0.5", "set key at screen 0.5,0.02 center bottom horizontal maxrows 1",
-              f"set multiplot layout 2,{len(figures.units())} margins 0.07,0.98,0.13,0.95 spacing 0.08,0.14",
+              "set tics nomirror", "set xlabel 'partners' offset 0,0.5", "set key at screen 0.5,0.01 center bottom horizontal maxrows 1 samplen 2 width -3",
+              f"set multiplot layout 2,{len(figures.units())} margins 0.07,0.98,0.15,0.94 spacing 0.08,0.15",
               *data, *plots, "unset multiplot"]
     subprocess.run(["gnuplot"], input="\n".join(script) + "\n", text=True, check=True)
     with open(path, encoding="utf-8") as file:
