@@ -6,6 +6,7 @@
 #define _EDGE_H
 
 #include <linux/gfp.h>
+#include <linux/hash.h>
 #include <linux/if.h>
 #include <linux/ipv6.h>
 #include <linux/netfilter.h>
@@ -123,10 +124,13 @@ static inline bool edge_address_equal(u8 family, const union nf_inet_addr *a,
 	return ipv6_addr_equal(&a->in6, &b->in6);
 }
 
-/* An IPv6 address in one word, by which it is told from most others. Network byte order. */
-static inline __be32 edge_word6(const struct in6_addr *addr)
+/* As many bits as are wanted, by which an address is told from most others. */
+static __always_inline u32 edge_address_hash(u8 family, const union nf_inet_addr *addr, u32 bits)
 {
-	return addr->s6_addr32[0] ^ addr->s6_addr32[1] ^ addr->s6_addr32[2] ^ addr->s6_addr32[3];
+	const __be32 *ip6 = addr->in6.s6_addr32;
+	__be32 word = family == NFPROTO_IPV4 ? addr->ip : ip6[0] ^ ip6[1] ^ ip6[2] ^ ip6[3];
+
+	return hash_32((__force u32)word, bits);
 }
 
 /* IPv4 before IPv6, then by address. Below, equal or above: < 0, 0, > 0. */

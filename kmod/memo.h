@@ -7,7 +7,6 @@
 #ifndef _EDGE_MEMO_H
 #define _EDGE_MEMO_H
 
-#include <linux/hash.h>
 #include <linux/percpu.h>
 #include <linux/preempt.h>
 
@@ -54,9 +53,7 @@ static __always_inline bool edge_memo_usable(void)
 static __always_inline struct edge_memo *edge_memo_at(struct edge_memos __percpu *memos, u8 family,
 						      const union nf_inet_addr *addr)
 {
-	u32 word = (__force u32)(family == NFPROTO_IPV4 ? addr->ip : edge_word6(&addr->in6));
-
-	return &this_cpu_ptr(memos)->of[hash_32(word, EDGE_MEMO_BITS)];
+	return &this_cpu_ptr(memos)->of[edge_address_hash(family, addr, EDGE_MEMO_BITS)];
 }
 
 static __always_inline bool edge_memo_is(const struct edge_memo *memo, u8 family,

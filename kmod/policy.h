@@ -8,7 +8,6 @@
 #ifndef _EDGE_POLICY_H
 #define _EDGE_POLICY_H
 
-#include <linux/hash.h>
 #include <linux/log2.h>
 #include <linux/rcupdate.h>
 
@@ -118,9 +117,7 @@ void edge_policy_index(struct edge_policy *policy);
 /* Where an Edge address is looked for. */
 static __always_inline u32 edge_policy_bucket(u8 family, const union nf_inet_addr *addr)
 {
-	u32 word = (__force u32)(family == NFPROTO_IPV4 ? addr->ip : edge_word6(&addr->in6));
-
-	return hash_32(word, ilog2(EDGE_INTERFACE_BUCKETS));
+	return edge_address_hash(family, addr, ilog2(EDGE_INTERFACE_BUCKETS));
 }
 
 /* False for most of the addresses that are no Edge address: whether it is worth asking. */
