@@ -23,3 +23,9 @@ enter() {
 inside() {
 	chroot "$root" /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root TERM=dumb "$@"
 }
+
+# DIRECTORY: makes a clone there, with what is about to be in one.
+clone() {
+	mkdir "$1"
+	git ls-files -z --cached --others --exclude-standard | tar -c --null --files-from - | tar -x -C "$1"
+}

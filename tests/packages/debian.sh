@@ -14,9 +14,7 @@ cd "$(dirname "$(realpath "$0")")/../.." || exit
 
 version=$(sed -n 's/^PACKAGE_VERSION="\(.*\)"/\1/p' dkms.conf)
 
-# What a clone has, and what is about to be in one.
-mkdir "$scratch/clone"
-git ls-files -z --cached --others --exclude-standard | tar -c --null --files-from - | tar -x -C "$scratch/clone"
+clone "$scratch/clone"
 
 # DIRECTORY [VARIABLE=VALUE...]: make deb there; what is in the packages.
 build() {
