@@ -142,8 +142,8 @@ def flood(figures, unit):
     for way in WAYS:
         one = figures.all.get((unit, "flood", way, least, 1))
         if one:
-            rows.append([way, f"{one['net']:,.0f}", f"{one['tracked']:,}", f"{one['entries']:,}",
-                         f"{one['lost']:,} of {one['packets']:,}", f"{one['alone']:,.0f}", f"{one['beside']:,.0f}"])
+            rows.append([way, whole(one["net"]), f"{one['tracked']:,}", f"{one['entries']:,}",
+                         f"{one['lost']:,} of {one['packets']:,}", whole(one["alone"]), whole(one["beside"])])
     return table(["", "a SYN", "tracked", "left", "calls' packets lost", "a call's, before", "and beside"], rows)
 
 
