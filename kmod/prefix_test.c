@@ -219,6 +219,52 @@ static int branches_below(const struct shape *shape)
 	return most + 1;
 }
 
+static unsigned long context_switches(void)
+{
+	return current->nvcsw + current->nivcsw;
+}
+
+/*
+ * A branch that comes above another one takes over the groups of the prefix that ends between them.
+ * A packet may have come to the lower one before.
+ */
+static void prefix_readers_miss_nothing_below_a_new_branch(struct kunit *test)
+{
+	struct edge_tree __rcu *met;
+	struct edge_prefixes *table;
+	unsigned long switches;
+	union nf_inet_addr addr;
+	u8 groups;
+	int i;
+
+	in4_pton("10.31.255.1", -1, (u8 *)&addr, -1, NULL);
+	do {		/* until nothing that is given up can have been freed in between */
+		table = new_table(test);
+		add(test, table, "10.16.0.0/12", PIC, NULL);
+		for (i = 0; i < 40; i++) {
+			struct edge_prefix host = parsed(test, "10.16.0.0", FEDERATION, NULL);
+			u32 bad;
+
+			host.addr.ip |= cpu_to_be32(i << 8);
+			edge_prefix_add(table, &host, 1, ROOM, false, &bad);
+		}
+		RCU_INIT_POINTER(met, rcu_access_pointer(table->root[0]));
+		KUNIT_ASSERT_EQ(test, ((const struct shape *)rcu_access_pointer(met))->from, 12);
+		switches = context_switches();
+		add(test, table, "10.128.0.0/16", XMPP, NULL);
+		rcu_read_lock();
+		groups = context_switches() == switches ? edge_tree_lookup_ipv4(&met, addr.ip) : 0;
+		rcu_read_unlock();
+	} while (context_switches() != switches);
+	KUNIT_EXPECT_EQ(test, groups, PIC);
+	KUNIT_EXPECT_NE(test, (ulong)rcu_access_pointer(met),
+			(ulong)rcu_access_pointer(table->root[0]));
+	KUNIT_EXPECT_EQ(test, groups_of(test, table, "10.31.255.1"), PIC);
+	KUNIT_EXPECT_EQ(test, del(test, table, "10.16.0.0/12", 0), 1);
+	KUNIT_EXPECT_EQ(test, groups_of(test, table, "10.31.255.1"), 0);
+	KUNIT_EXPECT_EQ(test, groups_of(test, table, "10.16.1.0"), FEDERATION);
+}
+
 /* Each new prefix parts from the others one bit earlier than the one before. */
 static void prefix_no_way_down_is_long(struct kunit *test)
 {
@@ -1459,6 +1505,7 @@ static struct kunit_case prefix_test_cases[] = {
 	KUNIT_CASE(prefix_domains_are_limited),
 	KUNIT_CASE_PARAM(prefix_list_is_taken_whole_or_not_at_all, list_gen_params),
 	KUNIT_CASE(prefix_del_counts_entries),
+	KUNIT_CASE(prefix_readers_miss_nothing_below_a_new_branch),
 	KUNIT_CASE(prefix_no_way_down_is_long),
 	KUNIT_CASE(prefix_staged_table_gathers),
 	KUNIT_CASE(prefix_staged_table_settles),

@@ -445,34 +445,55 @@ static void recount(struct edge_tree __rcu **root, const struct edge_key *key,
 		rebuild(misfit, misfit_start, words);
 }
 
+/* A copy of a branch without the groups of the prefix that ends just before it. */
+static struct branch *without_groups(const struct branch *branch)
+{
+	const size_t size = struct_size(branch, slots, 1U << branch->tree.width);
+	struct branch *copy = kvmalloc(size, EDGE_GFP);
+
+	if (!copy)
+		return NULL;
+	memcpy(copy, branch, size);
+	copy->groups = 0;
+	return copy;
+}
+
 /*
  * A branch above the one that has no room for the key, and with room for both; at least as many
  * bits before it, so that no way down is long.
  */
 static bool make_room(const struct place *place, const struct edge_key *key, u32 words)
 {
-	struct branch *below = as_branch(held(*place->link)), *branch;
-	u8 from = edge_roll_common_bits(below->word, key->word, below->from);
-	bool ends_here;
+	struct branch *old = as_branch(held(*place->link)), *below = old, *branch;
+	u8 from = edge_roll_common_bits(old->word, key->word, old->from);
 	u32 at;
 
 	if (key->bits > place->start)
 		from = min(from, key->bits);
-	if (below->from - from < WIDTH_MIN)
+	if (old->from - from < WIDTH_MIN)
 		return false;
 	branch = new_branch(key->word, from, WIDTH_MIN, words);
 	if (!branch)
 		return false;
-	branch->tree.count = below->tree.count;
-	branch->built = below->tree.count;
-	at = edge_roll_slice(below->word, from, branch->tree.width, words);
+	branch->tree.count = old->tree.count;
+	branch->built = old->tree.count;
+	at = edge_roll_slice(old->word, from, branch->tree.width, words);
+	/*
+	 * What ended just before the old one ends among this one's bits now. A reader may have come
+	 * to the old one already, and must find the groups there: so it is copied, not changed.
+	 */
+	if (from + branch->tree.width == old->from && old->groups) {
+		below = without_groups(old);
+		if (!below) {
+			kvfree(branch);
+			return false;
+		}
+		branch->slots[at].groups = old->groups;
+	}
 	RCU_INIT_POINTER(branch->slots[at].tree, &below->tree);
-	ends_here = from + branch->tree.width == below->from;
-	if (ends_here)	/* what ended just before the one below ends among this one's bits now */
-		branch->slots[at].groups = below->groups;
 	rcu_assign_pointer(*place->link, &branch->tree);
-	if (ends_here)
-		WRITE_ONCE(below->groups, 0);
+	if (below != old)
+		free_later(&old->tree, words);
 	return true;
 }
 
