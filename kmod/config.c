@@ -2,7 +2,10 @@
 #include "config.h"
 
 #include <linux/bitops.h>
+#include <linux/bottom_half.h>
+#include <linux/cpu.h>
 #include <linux/mm.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/timekeeping.h>
 
@@ -10,8 +13,6 @@
 #include "hook.h"
 
 struct transaction {
-	struct list_head list;
-	u32 portid;
 	struct edge_policy *staged;
 };
 
@@ -46,7 +47,8 @@ static void policy_free(struct edge_policy *policy)
 
 static struct edge_policy *in_force(const struct edge_net *edge)
 {
-	return rcu_dereference_protected(edge->policy, lockdep_is_held(&edge->lock));
+	return rcu_dereference_protected(edge->policy, lockdep_is_held(&edge->commit_mutex) ||
+						       lockdep_is_held(&edge->lock));
 }
 
 const struct edge_policy *edge_config_policy(const struct edge_net *edge)
@@ -62,12 +64,15 @@ int edge_config_init(struct edge_net *edge)
 
 	if (!policy)
 		return -ENOMEM;
+	mutex_init(&edge->commit_mutex);
 	mutex_init(&edge->lock);
-	INIT_LIST_HEAD(&edge->transactions);
+	mutex_init(&edge->recall);
+	xa_init_flags(&edge->transactions, XA_FLAGS_ACCOUNT);
 	edge->previous = NULL;
 	INIT_DELAYED_WORK(&edge->revert, revert_in_time);
 	RCU_INIT_POINTER(edge->policy, policy);
 	edge->generation = 1;
+	edge->sequence = 2;
 	edge->changed = ktime_get_boottime_seconds();
 	return 0;
 }
@@ -81,35 +86,50 @@ static void unhook(struct edge_net *edge)
 
 void edge_config_stop(struct edge_net *edge)
 {
-	cancel_delayed_work_sync(&edge->revert);	/* it takes the lock */
-	mutex_lock(&edge->lock);
+	cancel_delayed_work_sync(&edge->revert);	/* it takes the mutex */
+	mutex_lock(&edge->commit_mutex);
 	unhook(edge);
-	mutex_unlock(&edge->lock);
+	mutex_unlock(&edge->commit_mutex);
 }
 
 static void transaction_free(struct transaction *transaction)
 {
-	list_del(&transaction->list);
 	policy_free(transaction->staged);
 	kfree(transaction);
 }
 
 void edge_config_free(struct edge_net *edge)
 {
-	struct transaction *transaction, *next;
+	struct transaction *transaction;
+	unsigned long portid;
 
-	list_for_each_entry_safe(transaction, next, &edge->transactions, list)
+	xa_for_each(&edge->transactions, portid, transaction)
 		transaction_free(transaction);
+	xa_destroy(&edge->transactions);
 	if (edge->previous)
 		policy_free(edge->previous);
 	policy_free(rcu_dereference_protected(edge->policy, true));
 }
 
+/* Around each change that a listing may meet. */
+static void sequence_begin(struct edge_net *edge)
+{
+	lockdep_assert_held(&edge->commit_mutex);
+	WRITE_ONCE(edge->sequence, edge->sequence + 1);
+	smp_wmb();	/* before the change; pairs with edge_config_listing_met() */
+}
+
+static void sequence_end(struct edge_net *edge)
+{
+	/* after the change; pairs with edge_config_listing_begin(). 0 is reserved: see cb->seq */
+	smp_store_release(&edge->sequence, edge->sequence + 1 ?: 2);
+}
+
 static void touch(struct edge_net *edge)
 {
+	lockdep_assert_held(&edge->commit_mutex);
 	lockdep_assert_held(&edge->lock);
-	/* 0 is no generation: netlink's cb->seq reserves it. Sysfs reads without the lock. */
-	WRITE_ONCE(edge->generation, edge->generation + 1 ?: 1);
+	WRITE_ONCE(edge->generation, edge->generation + 1 ?: 1);	/* sysfs has no lock */
 	edge->changed = ktime_get_boottime_seconds();
 }
 
@@ -126,11 +146,26 @@ static void unhook_unneeded(struct edge_net *edge)
 		unhook(edge);
 }
 
-/* For a policy whose hooks are registered. The one that was in force is the caller's now. */
-static void put_in_force(struct edge_net *edge, struct edge_policy *policy)
+/*
+ * For a policy whose hooks are registered. The one that was in force is the caller's now, or, where
+ * the new one is to be confirmed within so many seconds, kept. It may be the one that was kept.
+ */
+static void put_in_force(struct edge_net *edge, struct edge_policy *policy, u32 seconds)
 {
+	struct edge_policy *old = in_force(edge);
+
+	mutex_lock(&edge->lock);
+	sequence_begin(edge);
 	rcu_assign_pointer(edge->policy, policy);
+	sequence_end(edge);
+	if (seconds) {
+		edge->previous = old;
+		edge->deadline = jiffies + seconds * HZ;
+	} else if (policy == edge->previous) {
+		edge->previous = NULL;
+	}
 	touch(edge);
+	mutex_unlock(&edge->lock);
 	unhook_unneeded(edge);
 }
 
@@ -138,7 +173,7 @@ static void put_in_force(struct edge_net *edge, struct edge_policy *policy)
  * Hooks come before the policy that needs them and go after the one that did:
  * there is no moment when a protected address is not guarded.
  */
-static int publish(struct edge_net *edge, struct edge_policy *policy,
+static int publish(struct edge_net *edge, struct edge_policy *policy, u32 seconds,
 		   struct netlink_ext_ack *extack)
 {
 	int err;
@@ -152,7 +187,7 @@ static int publish(struct edge_net *edge, struct edge_policy *policy,
 		}
 		edge->hooked = true;
 	}
-	put_in_force(edge, policy);
+	put_in_force(edge, policy, seconds);
 	return 0;
 }
 
@@ -169,13 +204,7 @@ static void retire(struct edge_net *edge, struct edge_policy *old)
 
 static struct transaction *transaction_of(struct edge_net *edge, u32 portid)
 {
-	struct transaction *transaction;
-
-	lockdep_assert_held(&edge->lock);
-	list_for_each_entry(transaction, &edge->transactions, list)
-		if (transaction->portid == portid)
-			return transaction;
-	return NULL;
+	return xa_load(&edge->transactions, portid);
 }
 
 /* The policy that the socket's changes are for. */
@@ -235,7 +264,7 @@ int edge_config_apply(struct edge_net *edge, u32 portid, struct edge_policy *pol
 		transaction->staged = policy;
 		return 0;
 	}
-	err = publish(edge, policy, extack);
+	err = publish(edge, policy, 0, extack);
 	if (err)
 		edge_config_discard(edge, portid, policy);
 	else
@@ -243,15 +272,57 @@ int edge_config_apply(struct edge_net *edge, u32 portid, struct edge_policy *pol
 	return err;
 }
 
-struct edge_prefixes *edge_config_partners(struct edge_net *edge, u32 portid)
+struct edge_prefixes *edge_config_partners_begin(struct edge_net *edge, u32 portid)
 {
+	if (!transaction_of(edge, portid))
+		sequence_begin(edge);
 	return target(edge, portid)->partners;
 }
 
-void edge_config_partners_changed(struct edge_net *edge, u32 portid)
+void edge_config_partners_end(struct edge_net *edge, u32 portid, bool changed)
 {
-	if (!transaction_of(edge, portid))
-		touch(edge);
+	if (transaction_of(edge, portid))
+		return;
+	sequence_end(edge);
+	if (!changed)
+		return;
+	mutex_lock(&edge->lock);
+	touch(edge);
+	mutex_unlock(&edge->lock);
+}
+
+/* On the CPU that it is about, or for one that is off. The table may be replaced meanwhile. */
+static void recall_cpu(struct edge_net *edge, int cpu)
+{
+	local_bh_disable();
+	rcu_read_lock();
+	edge_prefix_recall(rcu_dereference(edge->policy)->partners, cpu);
+	rcu_read_unlock();
+	local_bh_enable();
+}
+
+static long recall_here(void *edge)
+{
+	recall_cpu(edge, smp_processor_id());
+	return 0;
+}
+
+/* A CPU's memos are its own: it tells of them itself, unless it is off. */
+void edge_config_recall(struct edge_net *edge)
+{
+	int cpu;
+
+	if (mutex_lock_killable(&edge->recall))
+		return;
+	for_each_possible_cpu(cpu) {
+		cpus_read_lock();
+		if (cpu_online(cpu))
+			work_on_cpu(cpu, recall_here, edge);
+		else
+			recall_cpu(edge, cpu);
+		cpus_read_unlock();
+	}
+	mutex_unlock(&edge->recall);
 }
 
 /* Where the address is, or belongs. */
@@ -327,15 +398,14 @@ int edge_config_interface_del(struct edge_policy *policy, u8 role, u8 family,
 
 void edge_config_interface_flush(struct edge_policy *policy, u8 roles)
 {
-	u32 i = policy->interface_count;
+	u32 i, left = 0;
 
-	while (i--) {
-		struct edge_interface *at = &policy->interfaces[i];
-
-		at->roles &= ~roles;
-		if (!at->roles)
-			interface_remove(policy, at);
+	for (i = 0; i < policy->interface_count; i++) {
+		policy->interfaces[i].roles &= ~roles;
+		if (policy->interfaces[i].roles)
+			policy->interfaces[left++] = policy->interfaces[i];
 	}
+	policy->interface_count = left;
 }
 
 u32 edge_config_interface_pairs(const struct edge_policy *policy)
@@ -349,26 +419,23 @@ u32 edge_config_interface_pairs(const struct edge_policy *policy)
 
 int edge_config_begin(struct edge_net *edge, u32 portid)
 {
-	struct transaction *transaction = kzalloc(sizeof(*transaction), EDGE_GFP);
+	struct transaction *transaction = kzalloc(sizeof(*transaction), EDGE_GFP), *old;
 
 	if (!transaction)
 		return -ENOMEM;
-	transaction->portid = portid;
 	transaction->staged = policy_new(edge_prefix_table_staged());
 	if (!transaction->staged) {
 		kfree(transaction);
 		return -ENOMEM;
 	}
-	edge_config_abort(edge, portid);
-	list_add(&transaction->list, &edge->transactions);
+	old = xa_store(&edge->transactions, portid, transaction, EDGE_GFP);
+	if (xa_is_err(old)) {
+		transaction_free(transaction);
+		return xa_err(old);
+	}
+	if (old)
+		transaction_free(old);
 	return 0;
-}
-
-/* The table may be large, and takes long to free. */
-static void schedule_revert(struct edge_net *edge, u32 seconds)
-{
-	edge->deadline = jiffies + seconds * HZ;
-	queue_delayed_work(system_long_wq, &edge->revert, seconds * HZ);
 }
 
 int edge_config_commit(struct edge_net *edge, u32 portid, u32 seconds,
@@ -387,46 +454,40 @@ int edge_config_commit(struct edge_net *edge, u32 portid, u32 seconds,
 	}
 	err = edge_prefix_settle(transaction->staged->partners);
 	if (err) {
-		NL_SET_ERR_MSG(extack, EDGE_CONFIG_NO_MEMORY);
+		if (err == -ENOMEM)
+			NL_SET_ERR_MSG(extack, EDGE_CONFIG_NO_MEMORY);
 		return err;
 	}
 	if (is_same(transaction->staged, old) &&
 	    edge_prefix_table_equal(transaction->staged->partners, old->partners)) {
-		transaction_free(transaction);
+		edge_config_abort(edge, portid);
 		return 0;
 	}
 	edge_prefix_inherit(transaction->staged->partners, old->partners);
-	edge->previous = seconds ? old : NULL;
-	err = publish(edge, transaction->staged, extack);
-	if (err) {
-		edge->previous = NULL;
+	if (fatal_signal_pending(current))
+		return -EINTR;
+	err = publish(edge, transaction->staged, seconds, extack);
+	if (err)
 		return err;
-	}
-	list_del(&transaction->list);
+	xa_erase(&edge->transactions, portid);
 	kfree(transaction);
-	if (seconds)
-		schedule_revert(edge, seconds);
+	if (seconds)	/* the table may be large, and takes long to free */
+		queue_delayed_work(system_long_wq, &edge->revert, seconds * HZ);
 	else
 		retire(edge, old);
 	return 0;
 }
 
-/* What would have come back, and does not by itself any more; or NULL. */
-static struct edge_policy *take_previous(struct edge_net *edge)
+int edge_config_confirm(struct edge_net *edge)
 {
 	struct edge_policy *previous = edge->previous;
 
-	edge->previous = NULL;
-	cancel_delayed_work(&edge->revert);	/* or it finds nothing to do */
-	return previous;
-}
-
-int edge_config_confirm(struct edge_net *edge)
-{
-	struct edge_policy *previous = take_previous(edge);
-
 	if (!previous)
 		return -ENOENT;
+	mutex_lock(&edge->lock);
+	edge->previous = NULL;
+	mutex_unlock(&edge->lock);
+	cancel_delayed_work(&edge->revert);	/* or it finds nothing to do */
 	unhook_unneeded(edge);
 	retire(edge, previous);
 	return 0;
@@ -434,12 +495,13 @@ int edge_config_confirm(struct edge_net *edge)
 
 int edge_config_revert(struct edge_net *edge)
 {
-	struct edge_policy *previous = take_previous(edge), *old = in_force(edge);
+	struct edge_policy *previous = edge->previous, *old = in_force(edge);
 
 	if (!previous)
 		return -ENOENT;
+	cancel_delayed_work(&edge->revert);	/* as above */
 	edge_prefix_inherit(previous->partners, old->partners);
-	put_in_force(edge, previous);
+	put_in_force(edge, previous, 0);
 	retire(edge, old);
 	return 0;
 }
@@ -448,7 +510,6 @@ int edge_config_seconds_left(const struct edge_net *edge)
 {
 	long left = edge->deadline - jiffies;
 
-	lockdep_assert_held(&edge->lock);
 	if (!edge->previous)
 		return -1;
 	return left > 0 ? DIV_ROUND_UP(left, HZ) : 0;
@@ -456,23 +517,25 @@ int edge_config_seconds_left(const struct edge_net *edge)
 
 /*
  * One that was too late for the policy that it was meant for, because that was confirmed while it
- * waited for the lock, leaves the next one its time.
+ * waited for the mutex, leaves the next one its time.
  */
 static void revert_in_time(struct work_struct *work)
 {
 	struct edge_net *edge = container_of(to_delayed_work(work), struct edge_net, revert);
 
-	mutex_lock(&edge->lock);
+	mutex_lock(&edge->commit_mutex);
 	if (time_after_eq(jiffies, edge->deadline) && !edge_config_revert(edge))
 		edge_events_reverted(edge);
-	mutex_unlock(&edge->lock);
+	mutex_unlock(&edge->commit_mutex);
 }
 
 bool edge_config_abort(struct edge_net *edge, u32 portid)
 {
 	struct transaction *transaction = transaction_of(edge, portid);
 
-	if (transaction)
-		transaction_free(transaction);
-	return transaction;
+	if (!transaction)
+		return false;
+	xa_erase(&edge->transactions, portid);
+	transaction_free(transaction);
+	return true;
 }

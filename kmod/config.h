@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A namespace's configuration: changed under one lock, published by one RCU
+ * A namespace's configuration: changed under one mutex, published by one RCU
  * pointer. A change is checked and prepared whole, then put in force by what
  * cannot fail.
  */
@@ -11,6 +11,7 @@
 #include <linux/netfilter.h>
 #include <linux/netlink.h>
 #include <linux/workqueue.h>
+#include <linux/xarray.h>
 #include <net/net_namespace.h>
 #include <net/netns/generic.h>
 
@@ -40,15 +41,22 @@ struct edge_told {
  * @net: the namespace
  * @policy: the policy in force; never NULL; readers under RCU
  * @counters: never lost by a change of the policy
- * @lock: serialises every change, listing and transaction
+ * @commit_mutex: one change at a time, for as long as it takes: with a million partners, a second.
+ *	Only those who may change the namespace's policy wait for it, and can be killed meanwhile
+ * @lock: what must be seen at once is read and written under it: @policy, @generation, @changed,
+ *	@previous, @deadline. Never held for longer than that. Nests in @commit_mutex, which
+ *	each change of these holds, too
  * @generation: moves with every change of @policy; never 0
+ * @sequence: moves before and after each change that a listing may meet; odd in between
  * @changed: boot time of the last change, seconds
  * @gates: the hooks, which netfilter hands this namespace back
  * @hooked: they are registered
  * @previous: the policy that comes back unless the one in force is confirmed, or NULL
  * @deadline: when it comes back, jiffies
  * @revert: brings it back
- * @transactions: staged policies, one a socket
+ * @transactions: staged policies by the port id of their socket, which alone makes requests for its
+ *	own; looked up without a lock
+ * @recall: one listing at a time asks the CPUs what they remember
  * @sysfs: the directories policy, rules and drops of its sysfs tree
  * @unheard: jiffies: when nobody listened to drops; packets' own, without the lock, as is
  * @told: of each reason
@@ -57,15 +65,18 @@ struct edge_net {
 	struct net *net;
 	struct edge_policy __rcu *policy;
 	struct edge_counters counters;
-	struct mutex lock;	/* of all but what packets read */
+	struct mutex commit_mutex;	/* serialises changes */
+	struct mutex lock;		/* what status tells is of one moment */
 	u32 generation;
+	u32 sequence;
 	time64_t changed;
 	struct nf_hook_ops gates[EDGE_GATES];
 	bool hooked;
 	struct edge_policy *previous;
 	unsigned long deadline;
 	struct delayed_work revert;
-	struct list_head transactions;
+	struct xarray transactions;
+	struct mutex recall;		/* memos of CPUs that are off */
 	struct edge_sysfs_dir *sysfs[3];
 	unsigned long unheard;
 	struct edge_told told[NF_EDGE_REASON_COUNT];
@@ -88,12 +99,12 @@ int edge_config_init(struct edge_net *edge);
 void edge_config_stop(struct edge_net *edge);
 void edge_config_free(struct edge_net *edge);
 
-/* The policy in force. Lock held. */
+/* The policy in force. Either mutex held. */
 const struct edge_policy *edge_config_policy(const struct edge_net *edge);
 
 /**
  * edge_config_edit - a private copy of the policy that a socket changes
- * @edge: the namespace, lock held
+ * @edge: the namespace, commit mutex held
  * @portid: the socket; with an open transaction its staged policy is copied
  * @room: interfaces to leave room for
  *
@@ -107,7 +118,7 @@ void edge_config_discard(struct edge_net *edge, u32 portid, struct edge_policy *
 
 /**
  * edge_config_apply - puts an edited policy in force, or stages it
- * @edge: the namespace, lock held
+ * @edge: the namespace, commit mutex held
  * @portid: the socket whose policy was edited
  * @policy: from edge_config_edit(); consumed, whatever is returned
  * @extack: takes the sentence of a refusal
@@ -121,10 +132,32 @@ int edge_config_apply(struct edge_net *edge, u32 portid, struct edge_policy *pol
 		      struct netlink_ext_ack *extack);
 
 /* The partner table that the socket changes in place. Lock held. */
-struct edge_prefixes *edge_config_partners(struct edge_net *edge, u32 portid);
+struct edge_prefixes *edge_config_partners_begin(struct edge_net *edge, u32 portid);
 
-/* To be called after the table of edge_config_partners() was changed. */
-void edge_config_partners_changed(struct edge_net *edge, u32 portid);
+/* The end of what that began. changed: the table says something else than before. */
+void edge_config_partners_end(struct edge_net *edge, u32 portid, bool changed);
+
+/**
+ * edge_config_listing_begin - whether listings meet a change
+ * @edge: the namespace
+ *
+ * Context: any; no lock.
+ * Return: what edge_config_listing_met() compares.
+ */
+static inline u32 edge_config_listing_begin(const struct edge_net *edge)
+{
+	return smp_load_acquire(&edge->sequence);	/* before what is listed is read */
+}
+
+/* Whether what was read since then may be of no one moment. */
+static inline bool edge_config_listing_met(const struct edge_net *edge, u32 sequence)
+{
+	smp_rmb();	/* after what is listed was read */
+	return sequence & 1 || READ_ONCE(edge->sequence) != sequence;
+}
+
+/* Each CPU tells the table in force which partners it has met. May sleep. */
+void edge_config_recall(struct edge_net *edge);
 
 /* Edits of a private copy. -EEXIST, -ENOENT, -EBUSY (another device), -ENOSPC. */
 int edge_config_interface_add(struct edge_policy *policy, u8 role, u8 family,
@@ -137,12 +170,12 @@ void edge_config_interface_flush(struct edge_policy *policy, u8 roles);
 /* (Role, address) pairs of a policy. */
 u32 edge_config_interface_pairs(const struct edge_policy *policy);
 
-/* Transactions, lock held. begin: 0 or -ENOMEM. */
+/* Transactions, commit mutex held. begin: 0 or -ENOMEM. */
 int edge_config_begin(struct edge_net *edge, u32 portid);
 
 /**
  * edge_config_commit - puts a staged policy in force
- * @edge: the namespace, lock held
+ * @edge: the namespace, commit mutex held
  * @portid: the socket whose transaction it is; it ends if 0 is returned
  * @seconds: the policy before comes back after so many, unless edge_config_confirm() is called
  *	before; 0: it does not
@@ -152,23 +185,26 @@ int edge_config_begin(struct edge_net *edge, u32 portid);
  *
  * Context: may sleep; waits for a grace period.
  * Return: 0, -ENOENT without transaction, -EBUSY while another one waits for its confirmation,
- * -ENOMEM, or as edge_config_apply().
+ * -ENOMEM, -EINTR when the caller is to be killed, or as edge_config_apply().
  */
 int edge_config_commit(struct edge_net *edge, u32 portid, u32 seconds,
 		       struct netlink_ext_ack *extack);
 
 /*
  * The policy in force stays, or the one before comes back with all that has been changed since.
- * Lock held, both wait for a grace period. 0, or -ENOENT when nothing waits for a confirmation;
- * nothing else can fail.
+ * Commit mutex held, both wait for a grace period. 0, or -ENOENT when nothing waits for a
+ * confirmation; nothing else can fail.
  */
 int edge_config_confirm(struct edge_net *edge);
 int edge_config_revert(struct edge_net *edge);
 
-/* Seconds that are left to confirm the policy in force, below 0: nothing waits. Lock held. */
+/* Seconds left to confirm the policy in force, below 0: nothing waits. Either mutex held. */
 int edge_config_seconds_left(const struct edge_net *edge);
 
-/* Whether there was one. */
+/*
+ * Whether there was one. Called by the socket's own requests, commit mutex held, or when it is
+ * closed, and has none: without a lock then.
+ */
 bool edge_config_abort(struct edge_net *edge, u32 portid);
 
 #endif /* _EDGE_CONFIG_H */

@@ -70,7 +70,7 @@ static struct edge_net *edge_of(struct kunit *test)
 
 static const struct edge_policy *in_force(struct kunit *test)
 {
-	guard(mutex)(&edge_of(test)->lock);
+	guard(mutex)(&edge_of(test)->commit_mutex);
 	return edge_config_policy(edge_of(test));
 }
 
@@ -78,7 +78,7 @@ static struct edge_policy *edit(struct kunit *test, u32 portid, u32 room)
 {
 	struct edge_policy *policy;
 
-	guard(mutex)(&edge_of(test)->lock);
+	guard(mutex)(&edge_of(test)->commit_mutex);
 	policy = edge_config_edit(edge_of(test), portid, room);
 	KUNIT_ASSERT_NOT_NULL(test, policy);
 	return policy;
@@ -89,7 +89,7 @@ static int apply(struct kunit *test, u32 portid, struct edge_policy *policy)
 	struct netlink_ext_ack extack = {};
 	int err;
 
-	guard(mutex)(&edge_of(test)->lock);
+	guard(mutex)(&edge_of(test)->commit_mutex);
 	err = edge_config_apply(edge_of(test), portid, policy, &extack);
 	KUNIT_EXPECT_EQ_MSG(test, !!extack._msg, !!err, "an error has its sentence");
 	return err;
@@ -97,13 +97,13 @@ static int apply(struct kunit *test, u32 portid, struct edge_policy *policy)
 
 static void discard(struct kunit *test, u32 portid, struct edge_policy *policy)
 {
-	guard(mutex)(&edge_of(test)->lock);
+	guard(mutex)(&edge_of(test)->commit_mutex);
 	edge_config_discard(edge_of(test), portid, policy);
 }
 
 static int begin(struct kunit *test, u32 portid)
 {
-	guard(mutex)(&edge_of(test)->lock);
+	guard(mutex)(&edge_of(test)->commit_mutex);
 	return edge_config_begin(edge_of(test), portid);
 }
 
@@ -111,7 +111,7 @@ static int commit_for(struct kunit *test, u32 portid, u32 seconds)
 {
 	struct netlink_ext_ack extack = {};
 
-	guard(mutex)(&edge_of(test)->lock);
+	guard(mutex)(&edge_of(test)->commit_mutex);
 	return edge_config_commit(edge_of(test), portid, seconds, &extack);
 }
 
@@ -122,25 +122,25 @@ static int commit(struct kunit *test, u32 portid)
 
 static int confirm(struct kunit *test)
 {
-	guard(mutex)(&edge_of(test)->lock);
+	guard(mutex)(&edge_of(test)->commit_mutex);
 	return edge_config_confirm(edge_of(test));
 }
 
 static int revert(struct kunit *test)
 {
-	guard(mutex)(&edge_of(test)->lock);
+	guard(mutex)(&edge_of(test)->commit_mutex);
 	return edge_config_revert(edge_of(test));
 }
 
 static int seconds_left(struct kunit *test)
 {
-	guard(mutex)(&edge_of(test)->lock);
+	guard(mutex)(&edge_of(test)->commit_mutex);
 	return edge_config_seconds_left(edge_of(test));
 }
 
 static bool abort_transaction(struct kunit *test, u32 portid)
 {
-	guard(mutex)(&edge_of(test)->lock);
+	guard(mutex)(&edge_of(test)->commit_mutex);
 	return edge_config_abort(edge_of(test), portid);
 }
 
@@ -217,9 +217,10 @@ static void add_partner(struct kunit *test, u32 portid, const char *text)
 {
 	struct edge_net *edge = edge_of(test);
 
-	guard(mutex)(&edge->lock);
-	KUNIT_EXPECT_EQ(test, change_table(test, edge_config_partners(edge, portid), text), 1);
-	edge_config_partners_changed(edge, portid);
+	guard(mutex)(&edge->commit_mutex);
+	KUNIT_EXPECT_EQ(test, change_table(test, edge_config_partners_begin(edge, portid), text),
+			1);
+	edge_config_partners_end(edge, portid, true);
 }
 
 /* A policy with another partner table, as flushing all partners makes it. */
@@ -231,6 +232,34 @@ static struct edge_policy *edit_with_new_partners(struct kunit *test, u32 portid
 	KUNIT_ASSERT_NOT_NULL(test, policy->partners);
 	KUNIT_EXPECT_EQ(test, change_table(test, policy->partners, "2001:db8::99"), 1);
 	return policy;
+}
+
+/* A listing hears of each change that it may have met, and of no other. */
+static void config_listings_hear_of_changes(struct kunit *test)
+{
+	struct edge_net *edge = edge_of(test);
+	u32 before = edge_config_listing_begin(edge), during;
+
+	KUNIT_EXPECT_FALSE(test, edge_config_listing_met(edge, before));
+	mutex_lock(&edge->commit_mutex);
+	edge_config_partners_begin(edge, THIS_SOCKET);
+	during = edge_config_listing_begin(edge);
+	KUNIT_EXPECT_TRUE(test, edge_config_listing_met(edge, before));
+	KUNIT_EXPECT_TRUE(test, edge_config_listing_met(edge, during));
+	edge_config_partners_end(edge, THIS_SOCKET, false);
+	mutex_unlock(&edge->commit_mutex);
+	KUNIT_EXPECT_TRUE(test, edge_config_listing_met(edge, before));
+	KUNIT_EXPECT_TRUE(test, edge_config_listing_met(edge, during));
+
+	before = edge_config_listing_begin(edge);
+	KUNIT_EXPECT_EQ(test, begin(test, THIS_SOCKET), 0);
+	add_partner(test, THIS_SOCKET, "198.51.100.7");
+	KUNIT_EXPECT_FALSE(test, edge_config_listing_met(edge, before));
+	KUNIT_EXPECT_EQ(test, commit(test, THIS_SOCKET), 0);
+	KUNIT_EXPECT_TRUE(test, edge_config_listing_met(edge, before));
+	before = edge_config_listing_begin(edge);
+	add_partner(test, THIS_SOCKET, "198.51.100.8");
+	KUNIT_EXPECT_TRUE(test, edge_config_listing_met(edge, before));
 }
 
 /* The Edge addresses, a line each. */
@@ -1149,6 +1178,7 @@ static void config_goes_with_its_namespace(struct kunit *test)
 }
 
 static struct kunit_case config_test_cases[] = {
+	KUNIT_CASE(config_listings_hear_of_changes),
 	KUNIT_CASE(config_starts_with_the_defaults),
 	KUNIT_CASE(config_discard_changes_nothing),
 	KUNIT_CASE(config_apply_puts_the_edited_policy_in_force),

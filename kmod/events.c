@@ -14,7 +14,10 @@ const struct genl_multicast_group edge_events_groups[EDGE_EVENTS_GROUP_COUNT] = 
 	[EDGE_EVENTS_DROPS] = { .name = NF_EDGE_MCGRP_DROPS, .flags = GENL_MCAST_CAP_NET_ADMIN },
 };
 
-/* What was asked for. A commit's own GENERATION and CONFIRM are not what came of it. */
+/*
+ * What was asked for: every command's policy has let it through. A commit's own GENERATION and
+ * CONFIRM are not what came of it.
+ */
 static bool copy_request(struct sk_buff *msg, const struct genl_info *info)
 {
 	const struct nlattr *attr;
@@ -77,7 +80,7 @@ static void tell(struct edge_net *edge, const struct genl_info *info)
 {
 	struct sk_buff *msg;
 
-	lockdep_assert_held(&edge->lock);
+	lockdep_assert_held(&edge->commit_mutex);
 	if (!genl_has_listeners(&edge_netlink_family, edge->net, EDGE_EVENTS_CONFIG))
 		return;
 	msg = config_message(edge, info);

@@ -22,7 +22,7 @@ extern const struct genl_multicast_group edge_events_groups[EDGE_EVENTS_GROUP_CO
 
 /**
  * edge_events_config - tells the group "config" of a change
- * @edge: the namespace, lock held, so that changes are told in their order
+ * @edge: the namespace, commit mutex held, so that changes are told in their order
  * @info: the request that made the change, which is in force
  *
  * Cannot fail: when there is no memory, the listeners' sockets say ENOBUFS.

@@ -11,6 +11,7 @@
 #include <linux/netdevice.h>
 #include <linux/nls.h>
 #include <linux/notifier.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <net/genetlink.h>
 
@@ -22,7 +23,10 @@
 	err;						\
 })
 
-/* Policies: one a command, all over one attribute space. */
+/*
+ * Policies: one a command, all over one attribute space. Without one, a kernel before 6.1 takes
+ * whatever comes. What is in an ENTRY is checked where lists are read, with points of rest.
+ */
 
 static int check_address(const struct nlattr *attr, struct netlink_ext_ack *extack)
 {
@@ -39,8 +43,15 @@ static int check_address(const struct nlattr *attr, struct netlink_ext_ack *exta
 #define DOMAIN { .type = NLA_NUL_STRING, .len = NF_EDGE_DOMAIN_MAX }
 #define GROUPS NLA_POLICY_MASK(NLA_U32, NF_EDGE_GROUP_MASK)
 
+#define ENTRY { .type = NLA_NESTED }
+
 static struct netlink_range_validation port_range = { .min = 1, .max = 65535 };
 static struct netlink_range_validation confirm_range = { .min = 1, .max = NF_EDGE_CONFIRM_MAX };
+
+/* For commands that take nothing. */
+static const struct nla_policy nothing_policy[] = {
+	[NF_EDGE_A_PAD] = { .type = NLA_REJECT },
+};
 
 static const struct nla_policy status_policy[] = {
 	[NF_EDGE_A_MODE] = U32_BELOW(NF_EDGE_MODE_COUNT),
@@ -66,7 +77,7 @@ static const struct nla_policy role_policy[] = {
 	[NF_EDGE_A_ROLE] = U32_BELOW(NF_EDGE_ROLE_COUNT),
 };
 
-static const struct nla_policy partner_entry_policy[NF_EDGE_A_MAX + 1] = {
+static const struct nla_policy partner_entry_policy[] = {
 	[NF_EDGE_A_ADDRESS] = ADDRESS,
 	[NF_EDGE_A_PREFIX_LEN] = NLA_POLICY_MAX(NLA_U32, 128),
 	[NF_EDGE_A_GROUPS] = GROUPS,
@@ -77,7 +88,7 @@ static const struct nla_policy partner_entry_policy[NF_EDGE_A_MAX + 1] = {
 
 static const struct nla_policy partner_add_policy[] = {
 	[NF_EDGE_A_GENERATION] = { .type = NLA_U32 },
-	[NF_EDGE_A_ENTRY] = NLA_POLICY_NESTED(partner_entry_policy),
+	[NF_EDGE_A_ENTRY] = ENTRY,
 	[NF_EDGE_A_TOLERANT] = { .type = NLA_FLAG },
 };
 
@@ -90,7 +101,7 @@ static const struct nla_policy nameless_entry_policy[] = {
 
 static const struct nla_policy partner_del_policy[] = {
 	[NF_EDGE_A_GENERATION] = { .type = NLA_U32 },
-	[NF_EDGE_A_ENTRY] = NLA_POLICY_NESTED(nameless_entry_policy),
+	[NF_EDGE_A_ENTRY] = ENTRY,
 	[NF_EDGE_A_TOLERANT] = { .type = NLA_FLAG },
 };
 
@@ -106,14 +117,14 @@ static const struct nla_policy groups_policy[] = {
 	[NF_EDGE_A_GROUPS] = GROUPS,
 };
 
-static const struct nla_policy rule_entry_policy[NF_EDGE_A_MAX + 1] = {
+static const struct nla_policy rule_entry_policy[] = {
 	[NF_EDGE_A_ROW] = U32_BELOW(NF_EDGE_ROW_COUNT),
 	[NF_EDGE_A_ENABLED] = NLA_POLICY_MAX(NLA_U32, 1),
 	[NF_EDGE_A_PEERS] = U32_BELOW(NF_EDGE_PEERS_COUNT),
 };
 
 static const struct nla_policy rules_policy[] = {
-	[NF_EDGE_A_ENTRY] = NLA_POLICY_NESTED(rule_entry_policy),
+	[NF_EDGE_A_ENTRY] = ENTRY,
 };
 
 static const struct nla_policy explain_policy[] = {
@@ -132,6 +143,13 @@ static const struct nla_policy commit_policy[] = {
 	[NF_EDGE_A_CONFIRM] = NLA_POLICY_FULL_RANGE(NLA_U32, &confirm_range),
 };
 
+/* A point of rest between two entries of a list; -EINTR when the caller is to be killed. */
+static int rest(void)
+{
+	cond_resched();
+	return fatal_signal_pending(current) ? -EINTR : 0;
+}
+
 /* Parsing. Each answers 0, or an errno with the sentence and the attribute set. */
 
 static int parse_address(const struct nlattr *attr, u8 *nfproto, union nf_inet_addr *addr,
@@ -147,6 +165,10 @@ static int parse_address(const struct nlattr *attr, u8 *nfproto, union nf_inet_a
 		memcpy(addr, nla_data(attr), sizeof(*addr));
 	return 0;
 }
+
+/* The attributes of an entry, by its own policy; tb: all that there are, cleared. */
+#define PARSE_ENTRY(tb, entry, name, extack) \
+	nla_parse_nested(tb, ARRAY_SIZE(name) - 1, entry, name, extack)
 
 /* Addresses that cannot be meant; a short prefix of zeroes is no address. */
 static int check_meant(const struct nlattr *attr, u8 nfproto, const union nf_inet_addr *addr,
@@ -239,48 +261,6 @@ static int parse_domain(const struct nlattr *attr, const char **domain,
 	return 0;
 }
 
-/* The attributes of an entry of a list of partners, each of them or NULL. */
-struct partner_attrs {
-	const struct nlattr *address;
-	const struct nlattr *bits;
-	const struct nlattr *groups;
-	const struct nlattr *name;
-	const struct nlattr *domain;
-	const struct nlattr *leaves;
-};
-
-/* The command's policy has checked what is nested, too: a second time costs more than the rest. */
-static struct partner_attrs partner_attrs(const struct nlattr *entry)
-{
-	struct partner_attrs attrs = {};
-	const struct nlattr *attr;
-	int rem;
-
-	nla_for_each_nested(attr, entry, rem) {
-		switch (nla_type(attr)) {
-		case NF_EDGE_A_ADDRESS:
-			attrs.address = attr;
-			break;
-		case NF_EDGE_A_PREFIX_LEN:
-			attrs.bits = attr;
-			break;
-		case NF_EDGE_A_GROUPS:
-			attrs.groups = attr;
-			break;
-		case NF_EDGE_A_NAME:
-			attrs.name = attr;
-			break;
-		case NF_EDGE_A_DOMAIN:
-			attrs.domain = attr;
-			break;
-		case NF_EDGE_A_LEAVES:
-			attrs.leaves = attr;
-			break;
-		}
-	}
-	return attrs;
-}
-
 /*
  * One partner of a list. groups stays 0 where it is not given and may be so. @comes: in: the list
  * is one to add; out: and this one is not about to leave.
@@ -288,18 +268,21 @@ static struct partner_attrs partner_attrs(const struct nlattr *entry)
 static int parse_partner(const struct nlattr *entry, bool *comes, struct edge_prefix *prefix,
 			 struct netlink_ext_ack *extack)
 {
-	const struct partner_attrs attrs = partner_attrs(entry);
+	struct nlattr *tb[NF_EDGE_A_MAX + 1] = {};
 	u32 bits;
 	int err;
 
-	err = parse_address(attrs.address, &prefix->family, &prefix->addr, extack);
+	err = *comes ? PARSE_ENTRY(tb, entry, partner_entry_policy, extack) :
+		       PARSE_ENTRY(tb, entry, nameless_entry_policy, extack);
+	if (!err)
+		err = parse_address(tb[NF_EDGE_A_ADDRESS], &prefix->family, &prefix->addr, extack);
 	if (err)
 		return err;
-	if (!attrs.bits)
+	if (!tb[NF_EDGE_A_PREFIX_LEN])
 		return REFUSE(extack, entry, -EINVAL, "a prefix length is missing");
-	bits = nla_get_u32(attrs.bits);
+	bits = nla_get_u32(tb[NF_EDGE_A_PREFIX_LEN]);
 	if (prefix->family == NFPROTO_IPV4 && bits > 32)
-		return REFUSE(extack, attrs.bits, -EINVAL,
+		return REFUSE(extack, tb[NF_EDGE_A_PREFIX_LEN], -EINVAL,
 			      "an IPv4 prefix has at most 32 bits");
 	prefix->bits = bits;
 	if (edge_prefix_has_host_bits(prefix))
@@ -307,14 +290,14 @@ static int parse_partner(const struct nlattr *entry, bool *comes, struct edge_pr
 	err = check_meant(entry, prefix->family, &prefix->addr, prefix->bits, extack);
 	if (err)
 		return err;
-	*comes &= !attrs.leaves;
-	prefix->groups = attrs.groups ? nla_get_u32(attrs.groups) : 0;
-	if (!prefix->groups && (*comes || attrs.groups))
+	*comes &= !tb[NF_EDGE_A_LEAVES];
+	prefix->groups = tb[NF_EDGE_A_GROUPS] ? nla_get_u32(tb[NF_EDGE_A_GROUPS]) : 0;
+	if (!prefix->groups && (*comes || tb[NF_EDGE_A_GROUPS]))
 		return REFUSE(extack, entry, -EINVAL, "a partner is in one group at least");
-	err = parse_name(attrs.name, &prefix->name, extack);
+	err = parse_name(tb[NF_EDGE_A_NAME], &prefix->name, extack);
 	if (err)
 		return err;
-	err = parse_domain(attrs.domain, &prefix->domain, extack);
+	err = parse_domain(tb[NF_EDGE_A_DOMAIN], &prefix->domain, extack);
 	if (!err && *comes && prefix->domain && !*prefix->domain)
 		prefix->domain = NULL;
 	return err;
@@ -374,7 +357,7 @@ static int parse_partners(struct genl_info *info, bool adding, struct partner_li
 	for_each_entry(entry, info, rem) {
 		bool comes = adding;
 
-		err = parse_partner(entry, &comes, &partners->list[i], info->extack);
+		err = rest() ?: parse_partner(entry, &comes, &partners->list[i], info->extack);
 		if (!err && comes && partners->coming < i)
 			err = REFUSE(info->extack, entry, -EINVAL,
 				     "who comes is told before who leaves");
@@ -398,17 +381,24 @@ static struct edge_net *edge_of(struct genl_info *info)
 	return edge_net(genl_info_net(info));
 }
 
-/* Editing: lock, copy, change; then apply or discard, and unlock. */
+/*
+ * Editing: lock, copy, change; then apply or discard, and unlock. NULL: err has the errno, and
+ * nothing is locked.
+ */
 
-static struct edge_policy *edit_begin(struct genl_info *info, u32 room)
+static struct edge_policy *edit_begin(struct genl_info *info, u32 room, int *err)
 {
 	struct edge_net *edge = edge_of(info);
 	struct edge_policy *policy;
 
-	mutex_lock(&edge->lock);
+	*err = mutex_lock_killable(&edge->commit_mutex);
+	if (*err)
+		return NULL;
 	policy = edge_config_edit(edge, info->snd_portid, room);
-	if (!policy)
-		mutex_unlock(&edge->lock);
+	if (!policy) {
+		mutex_unlock(&edge->commit_mutex);
+		*err = -ENOMEM;
+	}
 	return policy;
 }
 
@@ -419,10 +409,10 @@ static void unlock_and_tell(struct genl_info *info, u32 generation)
 
 	if (edge->generation != generation)
 		edge_events_config(edge, info);
-	mutex_unlock(&edge->lock);
+	mutex_unlock(&edge->commit_mutex);
 }
 
-/* Whether what the request is based on, if it says so, is still in force. Lock held. */
+/* Whether what the request is based on, if it says so, is still in force. Commit mutex held. */
 static int check_generation(const struct edge_net *edge, struct genl_info *info)
 {
 	const struct nlattr *based_on = info->attrs[NF_EDGE_A_GENERATION];
@@ -461,7 +451,7 @@ static int put_status(struct sk_buff *msg, struct edge_net *edge)
 	    nla_put_u32(msg, NF_EDGE_A_RTP_MATCH, policy->rtp_match) ||
 	    nla_put(msg, NF_EDGE_A_RTP_PORTS, sizeof(policy->ports.map), policy->ports.map) ||
 	    nla_put_u32(msg, NF_EDGE_A_INTERFACES, edge_config_interface_pairs(policy)) ||
-	    nla_put_u32(msg, NF_EDGE_A_PARTNERS, policy->partners->count) ||
+	    nla_put_u32(msg, NF_EDGE_A_PARTNERS, READ_ONCE(policy->partners->count)) ||
 	    (left >= 0 && nla_put_u32(msg, NF_EDGE_A_CONFIRM, left)) ||
 	    nla_put_u64_64bit(msg, NF_EDGE_A_UPTIME,
 			      ktime_get_boottime_seconds() - edge->changed, NF_EDGE_A_PAD))
@@ -513,13 +503,14 @@ static int status_set(struct sk_buff *skb, struct genl_info *info)
 {
 	struct nlattr **tb = info->attrs;
 	struct edge_policy *policy;
+	int err;
 
 	if (tb[NF_EDGE_A_RTP_PORTS] && *(u8 *)nla_data(tb[NF_EDGE_A_RTP_PORTS]) & 1)
 		return REFUSE(info->extack, tb[NF_EDGE_A_RTP_PORTS], -EINVAL,
 			      "port 0 is no port");
-	policy = edit_begin(info, 0);
+	policy = edit_begin(info, 0, &err);
 	if (!policy)
-		return -ENOMEM;
+		return err;
 	if (tb[NF_EDGE_A_MODE])
 		policy->mode = nla_get_u32(tb[NF_EDGE_A_MODE]);
 	if (tb[NF_EDGE_A_UNLISTED])
@@ -563,9 +554,9 @@ static int interface_add(struct sk_buff *skb, struct genl_info *info)
 	err = parse_device(info->attrs[NF_EDGE_A_DEV], &dev, info->extack);
 	if (err)
 		return err;
-	policy = edit_begin(info, 1);
+	policy = edit_begin(info, 1, &err);
 	if (!policy)
-		return -ENOMEM;
+		return err;
 
 	err = edge_config_interface_add(policy, role, nfproto, &addr, dev);
 	if (!err || (err == -EEXIST && tolerant(info)))
@@ -595,9 +586,9 @@ static int interface_del(struct sk_buff *skb, struct genl_info *info)
 	err = parse_interface(info, &role, &nfproto, &addr);
 	if (err)
 		return err;
-	policy = edit_begin(info, 0);
+	policy = edit_begin(info, 0, &err);
 	if (!policy)
-		return -ENOMEM;
+		return err;
 	err = edge_config_interface_del(policy, role, nfproto, &addr);
 	if (!err || tolerant(info))
 		return edit_end(info, policy, 0);
@@ -609,16 +600,21 @@ static int interface_del(struct sk_buff *skb, struct genl_info *info)
 static int interface_flush(struct sk_buff *skb, struct genl_info *info)
 {
 	const struct nlattr *role = info->attrs[NF_EDGE_A_ROLE];
-	struct edge_policy *policy = edit_begin(info, 0);
+	struct edge_policy *policy;
+	int err;
 
+	policy = edit_begin(info, 0, &err);
 	if (!policy)
-		return -ENOMEM;
+		return err;
 	edge_config_interface_flush(policy, role ? BIT(nla_get_u32(role)) :
 						   BIT(NF_EDGE_ROLE_COUNT) - 1);
 	return edit_end(info, policy, 0);
 }
 
-/* Dumps keep their place in cb->ctx and tell by cb->seq when the policy moved. */
+/*
+ * Dumps keep their place in cb->ctx, and read under RCU: nobody waits for them, and they wait for
+ * nobody. What meets a change is marked (NLM_F_DUMP_INTR).
+ */
 
 /* An attribute of the request, or NULL. */
 static const struct nlattr *filter(const struct netlink_callback *cb, int attr)
@@ -636,13 +632,25 @@ static void *dump_put(struct sk_buff *skb, struct netlink_callback *cb, u8 cmd)
 	return header;
 }
 
-static struct edge_net *dump_lock(struct sk_buff *skb, struct netlink_callback *cb)
+static struct edge_net *listing_begin(struct sk_buff *skb, struct netlink_callback *cb)
+	__acquires(RCU)
 {
 	struct edge_net *edge = edge_net(sock_net(skb->sk));
 
-	mutex_lock(&edge->lock);
-	cb->seq = edge->generation;
+	cb->seq = edge_config_listing_begin(edge);
+	if (!cb->prev_seq)	/* what is left out is compared, too */
+		cb->prev_seq = cb->seq;
+	rcu_read_lock();
 	return edge;
+}
+
+/* The next message is marked as that of another moment than those before, if these met a change. */
+static void listing_end(struct netlink_callback *cb, const struct edge_net *edge)
+	__releases(RCU)
+{
+	rcu_read_unlock();
+	if (edge_config_listing_met(edge, cb->seq))
+		cb->prev_seq = ~cb->seq ?: 1;
 }
 
 /* Ends one message of a dump; false when it did not fit. */
@@ -681,8 +689,8 @@ static int interface_dump(struct sk_buff *skb, struct netlink_callback *cb)
 {
 	const struct nlattr *only = filter(cb, NF_EDGE_A_ROLE);
 	struct place *place = (struct place *)cb->ctx;
-	struct edge_net *edge = dump_lock(skb, cb);
-	const struct edge_policy *policy = edge_config_policy(edge);
+	struct edge_net *edge = listing_begin(skb, cb);
+	const struct edge_policy *policy = rcu_dereference(edge->policy);
 
 	for (; place->next < policy->interface_count * NF_EDGE_ROLE_COUNT; place->next++) {
 		const struct edge_interface *interface =
@@ -694,7 +702,7 @@ static int interface_dump(struct sk_buff *skb, struct netlink_callback *cb)
 		if (!dump_interface(skb, cb, interface, role))
 			break;
 	}
-	mutex_unlock(&edge->lock);
+	listing_end(cb, edge);
 	return skb->len;
 }
 
@@ -728,30 +736,27 @@ static int partners_refused(struct genl_info *info, int err, u32 bad)
 	return err;
 }
 
-/*
- * The table is settled before those who leave, if any, could fail for want of memory: not being
- * there, they are tolerated, and with those who come, it is all or none.
- */
-static int exchange(struct edge_prefixes *table, const struct partner_list *partners,
-		    bool tolerant, u32 *bad)
+static int change_table(struct genl_info *info, bool adding, const struct partner_list *partners,
+			u32 *bad)
 {
-	const struct edge_prefix *going = partners->list + partners->coming;
-	const u32 leaving = partners->n - partners->coming;
-	int count = 0, err = leaving ? edge_prefix_settle(table) : 0;
+	struct edge_net *edge = edge_of(info);
+	struct edge_prefixes *table = edge_config_partners_begin(edge, info->snd_portid);
+	int count;
 
-	if (!err && partners->coming)
-		count = edge_prefix_add(table, partners->list, partners->coming,
-					NF_EDGE_PARTNERS_MAX, tolerant, bad);
-	if (err || count < 0 || !leaving)
-		return err ?: count;
-	return count + edge_prefix_del(table, going, leaving, true, bad);
+	if (adding)
+		count = edge_prefix_exchange(table, partners->list, partners->coming,
+					     partners->n - partners->coming, NF_EDGE_PARTNERS_MAX,
+					     tolerant(info), bad);
+	else
+		count = edge_prefix_del(table, partners->list, partners->n, tolerant(info), bad);
+	edge_config_partners_end(edge, info->snd_portid, count > 0);
+	return count;
 }
 
 static int change_partners(struct genl_info *info, bool adding)
 {
 	struct edge_net *edge = edge_of(info);
 	struct partner_list partners;
-	struct edge_prefixes *table;
 	u32 generation, bad = 0;
 	int stale, err;
 
@@ -759,21 +764,18 @@ static int change_partners(struct genl_info *info, bool adding)
 	if (err)
 		return err;
 
-	mutex_lock(&edge->lock);
+	err = mutex_lock_killable(&edge->commit_mutex);
+	if (err)
+		goto free;
 	generation = edge->generation;
-	table = edge_config_partners(edge, info->snd_portid);
 	stale = check_generation(edge, info);
-	if (!stale && adding)
-		err = exchange(table, &partners, tolerant(info), &bad);
-	else if (!stale)
-		err = edge_prefix_del(table, partners.list, partners.n, tolerant(info), &bad);
-	if (err > 0)
-		edge_config_partners_changed(edge, info->snd_portid);
+	if (!stale)
+		err = change_table(info, adding, &partners, &bad);
 	unlock_and_tell(info, generation);
+	err = stale ?: err < 0 ? partners_refused(info, err, bad) : 0;
+free:
 	kvfree(partners.list);
-	if (stale)
-		return stale;
-	return err < 0 ? partners_refused(info, err, bad) : 0;
+	return err;
 }
 
 static int partner_add(struct sk_buff *skb, struct genl_info *info)
@@ -786,41 +788,45 @@ static int partner_del(struct sk_buff *skb, struct genl_info *info)
 	return change_partners(info, false);
 }
 
-static int flush_groups(struct genl_info *info, u8 groups)
+/* What remains of the policy's partners, or NULL, with the errno in err. */
+static struct edge_prefixes *remaining(const struct edge_policy *policy,
+				       const struct nlattr *groups, bool *changed, int *err)
 {
-	struct edge_net *edge = edge_of(info);
-	u32 generation;
-	int changed;
+	struct edge_prefixes *left;
 
-	mutex_lock(&edge->lock);
-	generation = edge->generation;
-	changed = edge_prefix_flush(edge_config_partners(edge, info->snd_portid), groups);
-	if (changed > 0)
-		edge_config_partners_changed(edge, info->snd_portid);
-	unlock_and_tell(info, generation);
-	return min(changed, 0);
+	if (groups) {
+		*err = edge_prefix_settle(policy->partners);
+		if (*err)
+			return NULL;
+		left = edge_prefix_without(policy->partners, nla_get_u32(groups), changed);
+	} else {
+		*changed = policy->partners->count;
+		left = edge_prefix_table_new();
+	}
+	if (!left)
+		*err = rest() ?: -ENOMEM;
+	return left;
 }
 
+/* The table that is emptied lives on until the copy of the policy, with another, is in force. */
 static int partner_flush(struct sk_buff *skb, struct genl_info *info)
 {
-	const struct nlattr *groups = info->attrs[NF_EDGE_A_GROUPS];
-	struct edge_prefixes *empty;
+	struct edge_prefixes *left;
 	struct edge_policy *policy;
+	bool changed;
+	int err;
 
-	if (groups)
-		return flush_groups(info, nla_get_u32(groups));
-
-	empty = edge_prefix_table_new();
-	policy = empty ? edit_begin(info, 0) : NULL;
-	if (!policy) {
-		edge_prefix_table_free(empty);
-		return -ENOMEM;
-	}
-	if (policy->partners->count)
-		policy->partners = empty;	/* the copy's; the one in force lives on */
+	policy = edit_begin(info, 0, &err);
+	if (!policy)
+		return err;
+	left = remaining(policy, info->attrs[NF_EDGE_A_GROUPS], &changed, &err);
+	if (err == -ENOMEM)
+		NL_SET_ERR_MSG(info->extack, EDGE_CONFIG_NO_MEMORY);
+	if (left && changed)
+		policy->partners = left;
 	else
-		edge_prefix_table_free(empty);
-	return edit_end(info, policy, 0);
+		edge_prefix_table_free(left);
+	return edit_end(info, policy, err);
 }
 
 static bool put_u64(struct sk_buff *skb, int attr, u64 value)
@@ -862,6 +868,9 @@ struct partner_listing {
 	u32 idle;
 };
 
+/* Then a listing lets others have the CPU, and ends what it has read under RCU. */
+#define ENTRIES_A_REST	256
+
 static int partner_dump_start(struct netlink_callback *cb)
 {
 	struct partner_listing *listing = (struct partner_listing *)cb->ctx;
@@ -874,6 +883,7 @@ static int partner_dump_start(struct netlink_callback *cb)
 	listing->after_family = NFPROTO_UNSPEC;
 	listing->groups = groups ? nla_get_u32(groups) : NF_EDGE_GROUP_MASK;
 	listing->idle = idle_for ? nla_get_u32(idle_for) : 0;
+	edge_config_recall(edge_net(sock_net(cb->skb->sk)));
 	if (!covered)
 		return 0;
 	return parse_address(covered, &listing->covered_family, &listing->covered, cb->extack);
@@ -900,17 +910,19 @@ static bool next_partner(const struct edge_prefixes *table,
 			 const struct partner_listing *listing, struct edge_prefix *prefix)
 {
 	if (!listing->covered_family)
-		return edge_prefix_next(table, prefix);
+		return edge_prefix_step(table, prefix);
 	return edge_prefix_next_covering(table, listing->covered_family, &listing->covered, prefix);
 }
 
-static int partner_dump(struct sk_buff *skb, struct netlink_callback *cb)
+enum listed { LISTED_ALL, LISTED_SOME, LISTED_NO_ROOM };
+
+/* Goes on with a listing, a bounded number of entries far. RCU read side. */
+static enum listed list_some(struct sk_buff *skb, struct netlink_callback *cb,
+			     const struct edge_net *edge, const struct nlattr *name,
+			     const struct nlattr *domain)
 {
+	const struct edge_prefixes *table = rcu_dereference(edge->policy)->partners;
 	struct partner_listing *listing = (struct partner_listing *)cb->ctx;
-	struct edge_net *edge = dump_lock(skb, cb);
-	struct edge_prefixes *table = edge_config_policy(edge)->partners;
-	const struct nlattr *name = filter(cb, NF_EDGE_A_NAME);
-	const struct nlattr *domain = filter(cb, NF_EDGE_A_DOMAIN);
 	struct edge_prefix prefix = {
 		.addr = listing->after,
 		.family = listing->after_family,
@@ -918,20 +930,35 @@ static int partner_dump(struct sk_buff *skb, struct netlink_callback *cb)
 		.place = listing->after_place,
 		.more = true,
 	};
+	u32 n;
 
-	if (listing->after_family == NFPROTO_UNSPEC)
-		edge_prefix_recall(table);
-	while (next_partner(table, listing, &prefix)) {
-		if (is_listed(listing, &prefix, name, domain) &&
-		    !dump_partner(skb, cb, &prefix))
-			break;
+	for (n = 0; n < ENTRIES_A_REST; n++) {
+		if (!next_partner(table, listing, &prefix))
+			return LISTED_ALL;
+		if (is_listed(listing, &prefix, name, domain) && !dump_partner(skb, cb, &prefix))
+			return LISTED_NO_ROOM;
 		listing->after = prefix.addr;
 		listing->after_family = prefix.family;
 		listing->after_bits = prefix.bits;
 		listing->after_place = prefix.place;
-		cond_resched();
 	}
-	mutex_unlock(&edge->lock);
+	return LISTED_SOME;
+}
+
+static int partner_dump(struct sk_buff *skb, struct netlink_callback *cb)
+{
+	const struct nlattr *name = filter(cb, NF_EDGE_A_NAME);
+	const struct nlattr *domain = filter(cb, NF_EDGE_A_DOMAIN);
+	const struct edge_net *edge;
+	enum listed listed;
+
+	do {
+		if (rest())
+			return -EINTR;
+		edge = listing_begin(skb, cb);
+		listed = list_some(skb, cb, edge, name, domain);
+		listing_end(cb, edge);
+	} while (listed == LISTED_SOME);
 	return skb->len;
 }
 
@@ -941,7 +968,7 @@ static bool dump_rule(struct sk_buff *skb, struct netlink_callback *cb, struct e
 		      u32 id)
 {
 	void *header = dump_put(skb, cb, NF_EDGE_CMD_RULE_GET);
-	const struct edge_policy *policy = edge_config_policy(edge);
+	const struct edge_policy *policy = rcu_dereference(edge->policy);
 	struct edge_tally tally = edge_counters_read(&edge->counters, edge_slot_of_row(id));
 	const struct edge_row *row = &edge_rows[id];
 	const char *role = edge_role_names[row->role], *group = edge_group_names[row->group];
@@ -980,11 +1007,11 @@ static int dump_list(struct sk_buff *skb, struct netlink_callback *cb, u32 count
 				      struct edge_net *edge, u32 id))
 {
 	struct place *place = (struct place *)cb->ctx;
-	struct edge_net *edge = dump_lock(skb, cb);
+	struct edge_net *edge = listing_begin(skb, cb);
 
 	while (place->next < count && dump_one(skb, cb, edge, place->next))
 		place->next++;
-	mutex_unlock(&edge->lock);
+	listing_end(cb, edge);
 	return skb->len;
 }
 
@@ -998,19 +1025,28 @@ static int drop_dump(struct sk_buff *skb, struct netlink_callback *cb)
 	return dump_list(skb, cb, NF_EDGE_REASON_COUNT, dump_drop);
 }
 
-static void set_bit_to(u16 *mask, u32 bit, bool value)
+/* What a list of rows sets: the last word on each counts. */
+struct rule_changes {
+	u16 enable;
+	u16 disable;
+	u16 any;
+	u16 listed;
+};
+
+static void set_one(u16 *mask, u16 *opposite, u32 bit)
 {
-	*mask = value ? *mask | BIT(bit) : *mask & ~BIT(bit);
+	*mask |= BIT(bit);
+	*opposite &= ~BIT(bit);
 }
 
-static int set_rule(struct edge_policy *policy, const struct nlattr *entry,
-		    struct netlink_ext_ack *extack)
+static int parse_rule(const struct nlattr *entry, struct rule_changes *changes,
+		      struct netlink_ext_ack *extack)
 {
-	struct nlattr *tb[NF_EDGE_A_MAX + 1];
+	struct nlattr *tb[NF_EDGE_A_MAX + 1] = {};
 	u32 row;
 	int err;
 
-	err = nla_parse_nested(tb, NF_EDGE_A_MAX, entry, rule_entry_policy, extack);
+	err = PARSE_ENTRY(tb, entry, rule_entry_policy, extack);
 	if (err)
 		return err;
 	if (!tb[NF_EDGE_A_ROW])
@@ -1018,41 +1054,49 @@ static int set_rule(struct edge_policy *policy, const struct nlattr *entry,
 	if (!tb[NF_EDGE_A_ENABLED] && !tb[NF_EDGE_A_PEERS])
 		return REFUSE(extack, entry, -EINVAL, "nothing to set is given");
 	row = nla_get_u32(tb[NF_EDGE_A_ROW]);
-	if (tb[NF_EDGE_A_ENABLED])
-		set_bit_to(&policy->enabled, row, nla_get_u32(tb[NF_EDGE_A_ENABLED]));
-	if (tb[NF_EDGE_A_PEERS])
-		set_bit_to(&policy->any, row,
-			   nla_get_u32(tb[NF_EDGE_A_PEERS]) == NF_EDGE_PEERS_ANY);
+	if (tb[NF_EDGE_A_ENABLED] && nla_get_u32(tb[NF_EDGE_A_ENABLED]))
+		set_one(&changes->enable, &changes->disable, row);
+	else if (tb[NF_EDGE_A_ENABLED])
+		set_one(&changes->disable, &changes->enable, row);
+	if (tb[NF_EDGE_A_PEERS] && nla_get_u32(tb[NF_EDGE_A_PEERS]) == NF_EDGE_PEERS_ANY)
+		set_one(&changes->any, &changes->listed, row);
+	else if (tb[NF_EDGE_A_PEERS])
+		set_one(&changes->listed, &changes->any, row);
 	return 0;
 }
 
 static int rule_set(struct sk_buff *skb, struct genl_info *info)
 {
+	struct rule_changes changes = {};
 	struct edge_policy *policy;
 	struct nlattr *entry;
 	int rem, err;
 
 	if (!edge_netlink_count_entries(info))
 		return REFUSE(info->extack, NULL, -EINVAL, "no row is given");
-	policy = edit_begin(info, 0);
-	if (!policy)
-		return -ENOMEM;
 	for_each_entry(entry, info, rem) {
-		err = set_rule(policy, entry, info->extack);
+		err = rest() ?: parse_rule(entry, &changes, info->extack);
 		if (err)
-			return edit_end(info, policy, err);
+			return err;
 	}
+	policy = edit_begin(info, 0, &err);
+	if (!policy)
+		return err;
+	policy->enabled = (policy->enabled | changes.enable) & ~changes.disable;
+	policy->any = (policy->any | changes.any) & ~changes.listed;
 	return edit_end(info, policy, 0);
 }
 
 static int stats_reset(struct sk_buff *skb, struct genl_info *info)
 {
 	struct edge_net *edge = edge_of(info);
+	int err = mutex_lock_killable(&edge->commit_mutex);
 
-	mutex_lock(&edge->lock);
+	if (err)
+		return err;
 	edge_counters_reset(&edge->counters);
 	edge_events_config(edge, info);
-	mutex_unlock(&edge->lock);
+	mutex_unlock(&edge->commit_mutex);
 	return 0;
 }
 
@@ -1177,11 +1221,12 @@ static int explain(struct sk_buff *skb, struct genl_info *info)
 static int begin(struct sk_buff *skb, struct genl_info *info)
 {
 	struct edge_net *edge = edge_of(info);
-	int err;
+	int err = mutex_lock_killable(&edge->commit_mutex);
 
-	mutex_lock(&edge->lock);
+	if (err)
+		return err;
 	err = edge_config_begin(edge, info->snd_portid);
-	mutex_unlock(&edge->lock);
+	mutex_unlock(&edge->commit_mutex);
 	return err;
 }
 
@@ -1206,7 +1251,9 @@ static int commit(struct sk_buff *skb, struct genl_info *info)
 	u32 generation;
 	int err;
 
-	mutex_lock(&edge->lock);
+	err = mutex_lock_killable(&edge->commit_mutex);
+	if (err)
+		return err;
 	generation = edge->generation;
 	err = commit_locked(edge, info);
 	unlock_and_tell(info, generation);
@@ -1217,10 +1264,13 @@ static int abort_transaction(struct sk_buff *skb, struct genl_info *info)
 {
 	struct edge_net *edge = edge_of(info);
 	bool found;
+	int err;
 
-	mutex_lock(&edge->lock);
+	err = mutex_lock_killable(&edge->commit_mutex);
+	if (err)
+		return err;
 	found = edge_config_abort(edge, info->snd_portid);
-	mutex_unlock(&edge->lock);
+	mutex_unlock(&edge->commit_mutex);
 	if (found)
 		return 0;
 	return REFUSE(info->extack, NULL, -ENOENT, "no transaction is open on this socket");
@@ -1231,11 +1281,13 @@ static int decide(struct genl_info *info, int (*take)(struct edge_net *edge))
 	struct edge_net *edge = edge_of(info);
 	int err;
 
-	mutex_lock(&edge->lock);
+	err = mutex_lock_killable(&edge->commit_mutex);
+	if (err)
+		return err;
 	err = take(edge);
 	if (!err)
 		edge_events_config(edge, info);
-	mutex_unlock(&edge->lock);
+	mutex_unlock(&edge->commit_mutex);
 	if (!err)
 		return 0;
 	return REFUSE(info->extack, NULL, err, "no policy waits for its confirmation");
@@ -1251,18 +1303,13 @@ static int revert(struct sk_buff *skb, struct genl_info *info)
 	return decide(info, edge_config_revert);
 }
 
-/* A transaction does not outlive its socket. */
+/* A transaction does not outlive its socket. Every socket's end comes here: no lock is taken. */
 static int socket_gone(struct notifier_block *block, unsigned long event, void *data)
 {
 	const struct netlink_notify *notify = data;
-	struct edge_net *edge;
 
-	if (event != NETLINK_URELEASE || notify->protocol != NETLINK_GENERIC)
-		return NOTIFY_DONE;
-	edge = edge_net(notify->net);
-	mutex_lock(&edge->lock);
-	edge_config_abort(edge, notify->portid);
-	mutex_unlock(&edge->lock);
+	if (event == NETLINK_URELEASE && notify->protocol == NETLINK_GENERIC)
+		edge_config_abort(edge_net(notify->net), notify->portid);
 	return NOTIFY_DONE;
 }
 
@@ -1274,7 +1321,7 @@ static struct notifier_block socket_notifier = { .notifier_call = socket_gone };
 #define CHANGE(id, handler) QUERY(id, handler), .flags = GENL_UNS_ADMIN_PERM
 
 static const struct genl_ops ops[] = {
-	{ QUERY(STATUS_GET, status_get) },
+	{ QUERY(STATUS_GET, status_get), POLICY(nothing_policy) },
 	{ CHANGE(STATUS_SET, status_set), POLICY(status_policy) },
 	{ DUMP(INTERFACE_GET, interface_dump), POLICY(role_policy) },
 	{ CHANGE(INTERFACE_ADD, interface_add), POLICY(interface_add_policy) },
@@ -1285,22 +1332,23 @@ static const struct genl_ops ops[] = {
 	{ CHANGE(PARTNER_ADD, partner_add), POLICY(partner_add_policy) },
 	{ CHANGE(PARTNER_DEL, partner_del), POLICY(partner_del_policy) },
 	{ CHANGE(PARTNER_FLUSH, partner_flush), POLICY(groups_policy) },
-	{ DUMP(RULE_GET, rule_dump) },
+	{ DUMP(RULE_GET, rule_dump), POLICY(nothing_policy) },
 	{ CHANGE(RULE_SET, rule_set), POLICY(rules_policy) },
-	{ DUMP(DROP_GET, drop_dump) },
-	{ CHANGE(STATS_RESET, stats_reset) },
+	{ DUMP(DROP_GET, drop_dump), POLICY(nothing_policy) },
+	{ CHANGE(STATS_RESET, stats_reset), POLICY(nothing_policy) },
 	{ QUERY(EXPLAIN, explain), POLICY(explain_policy) },
-	{ CHANGE(BEGIN, begin) },
+	{ CHANGE(BEGIN, begin), POLICY(nothing_policy) },
 	{ CHANGE(COMMIT, commit), POLICY(commit_policy) },
-	{ CHANGE(ABORT, abort_transaction) },
-	{ CHANGE(CONFIRM, confirm) },
-	{ CHANGE(REVERT, revert) },
+	{ CHANGE(ABORT, abort_transaction), POLICY(nothing_policy) },
+	{ CHANGE(CONFIRM, confirm), POLICY(nothing_policy) },
+	{ CHANGE(REVERT, revert), POLICY(nothing_policy) },
 };
 
 struct genl_family edge_netlink_family __ro_after_init = {
 	.name = NF_EDGE_GENL_NAME,
 	.version = NF_EDGE_GENL_VERSION,
 	.netnsok = true,
+	.parallel_ops = true,	/* nobody waits for us who asks another family */
 	.module = THIS_MODULE,
 	.ops = ops,
 	.n_ops = ARRAY_SIZE(ops),

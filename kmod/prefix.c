@@ -5,13 +5,10 @@
  */
 #include "prefix.h"
 
-#include <linux/bottom_half.h>
-#include <linux/cpu.h>
 #include <linux/mm.h>
-#include <linux/sched.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/string.h>
-#include <linux/workqueue.h>
 
 #include "edge.h"
 
@@ -51,6 +48,13 @@ static struct edge_tree __rcu **root_for(struct edge_prefixes *table,
 					 const struct edge_prefix *prefix)
 {
 	return &table->root[family_index(prefix->family)];
+}
+
+/* A point of rest between two entries of a list; -EINTR when the caller is to be killed. */
+static int rest(void)
+{
+	cond_resched();
+	return fatal_signal_pending(current) ? -EINTR : 0;
 }
 
 static struct edge_tree_found find(struct edge_prefixes *table, const struct edge_prefix *prefix)
@@ -102,15 +106,21 @@ static const char *name_of(const struct edge_label *label)
 	return label ? label->text + strlen(label->text) + 1 : "";
 }
 
+#define for_each_label(label, link)						\
+	for ((label) = edge_label_at(link); (label); (label) = edge_label_at(&(label)->next))
+
 /* Where the domain's label is, or will be. */
-static struct edge_label **seek(struct edge_label **link, const char *domain, bool *found)
+static struct edge_label __rcu **seek(struct edge_label __rcu **link, const char *domain,
+				      bool *found)
 {
+	struct edge_label *label;
 	int order = 1;
 
-	for (; *link; link = &(*link)->next) {
-		order = strcmp(domain, (*link)->text);
+	for_each_label(label, link) {
+		order = strcmp(domain, label->text);
 		if (order <= 0)
 			break;
+		link = &label->next;
 	}
 	*found = !order;
 	return link;
@@ -118,20 +128,32 @@ static struct edge_label **seek(struct edge_label **link, const char *domain, bo
 
 static struct edge_label *label_of(const struct edge_tree_found *found, const char *domain)
 {
-	struct edge_label **link;
+	struct edge_label __rcu **link;
 	bool there;
 
 	link = seek(found->label, domain, &there);
-	return there ? *link : NULL;
+	return there ? edge_label_at(link) : NULL;
 }
 
-static u32 count_domains(const struct edge_label *label)
+static u32 count_domains(struct edge_label __rcu **first)
 {
+	const struct edge_label *label;
 	u32 count = 0;
 
-	for (; label; label = label->next)
+	for_each_label(label, first)
 		count += label->text[0] != '\0';
 	return count;
+}
+
+/* The groups that domains have brought. */
+static u8 groups_of_labels(struct edge_label __rcu **first)
+{
+	const struct edge_label *label;
+	u8 groups = 0;
+
+	for_each_label(label, first)
+		groups |= label->groups;
+	return groups;
 }
 
 /* Gathering, and building trees of what was gathered */
@@ -156,15 +178,19 @@ static bool gather(struct edge_prefix_gathering *gathering, const struct edge_pr
 	const u32 count[] = { gathering->roll[0].count, gathering->roll[1].count };
 	u32 more[2] = {}, i;
 
-	for (i = 0; i < n; i++)
+	for (i = 0; i < n; i++) {
 		more[family_index(list[i].family)]++;
+		edge_roll_rest(i);
+	}
 	for (i = 0; i < 2; i++)
 		if (!edge_roll_widen(&gathering->roll[i], &gathering->room[i], more[i],
 				     words_in[i]))
 			return false;
-	for (i = 0; i < n; i++)
+	for (i = 0; i < n; i++) {
 		if (!gather_one(&gathering->roll[family_index(list[i].family)], &list[i]))
 			break;
+		edge_roll_rest(i);
+	}
 	if (i == n)
 		return true;
 	for (i = 0; i < 2; i++) {
@@ -226,7 +252,7 @@ int edge_prefix_settle(struct edge_prefixes *table)
 			tree[i] = edge_tree_build(&gathering->roll[i], words_in[i]);
 		if (!tree[i]) {
 			edge_tree_drop(tree[0], words_in[0]);
-			return -ENOMEM;
+			return fatal_signal_pending(current) ? -EINTR : -ENOMEM;
 		}
 		count += gathering->roll[i].count;
 	}
@@ -314,42 +340,15 @@ void edge_prefix_turn(struct edge_prefixes *table, struct edge_memo *memo, u8 gr
 	tell(table, memo);
 }
 
-struct recall {
-	struct edge_prefixes *table;
-	struct edge_memos *memos;
-};
-
-static long tell_all(void *arg)
+void edge_prefix_recall(struct edge_prefixes *table, int cpu)
 {
-	const struct recall *recall = arg;
+	struct edge_memos __percpu *memos = READ_ONCE(table->memos);
 	u32 i;
 
-	local_bh_disable();
-	rcu_read_lock();
-	for (i = 0; i < ARRAY_SIZE(recall->memos->of); i++)
-		tell(recall->table, &recall->memos->of[i]);
-	rcu_read_unlock();
-	local_bh_enable();
-	return 0;
-}
-
-/* A CPU's memos are its own: it tells of them itself, unless it is off. */
-void edge_prefix_recall(struct edge_prefixes *table)
-{
-	struct recall recall = { .table = table };
-	int cpu;
-
-	if (!table->memos)
+	if (!memos)
 		return;
-	cpus_read_lock();
-	for_each_possible_cpu(cpu) {
-		recall.memos = per_cpu_ptr(table->memos, cpu);
-		if (cpu_online(cpu))
-			work_on_cpu(cpu, tell_all, &recall);
-		else
-			tell_all(&recall);
-	}
-	cpus_read_unlock();
+	for (i = 0; i < ARRAY_SIZE(memos->of); i++)
+		tell(table, &per_cpu_ptr(memos, cpu)->of[i]);
 }
 
 void edge_prefix_inherit(struct edge_prefixes *table, struct edge_prefixes *from)
@@ -364,58 +363,63 @@ void edge_prefix_inherit(struct edge_prefixes *table, struct edge_prefixes *from
 struct prepared {
 	struct edge_label *old;
 	bool relabelled;
+	bool changes;
 };
 
 /* Puts a label with another name, or a new one, in the old one's place. */
-static int relabel(struct edge_label **link, struct edge_label *old,
+static int relabel(struct edge_label __rcu **link, struct edge_label *old,
 		   const struct edge_prefix *entry, struct prepared *prepared)
 {
 	const char *domain = entry->domain ?: "", *name = entry->name ?: "";
-	struct edge_label *label = label_new(domain, name);
+	struct edge_label *label = label_new(domain, name), *next;
 
 	if (!label)
 		return -ENOMEM;
-	label->next = *link;
+	next = edge_label_at(link);
 	if (old) {
-		label->next = old->next;
+		next = edge_label_at(&old->next);
 		label->groups = old->groups;
 		label->pending = old->pending;
 	}
-	*link = label;		/* only lock holders look at labels */
-	*prepared = (struct prepared){ .old = old, .relabelled = true };
+	RCU_INIT_POINTER(label->next, next);
+	rcu_assign_pointer(*link, label);	/* only listings look at labels */
+	prepared->old = old;
+	prepared->relabelled = true;
 	return 0;
 }
 
-/* Checks one entry and does all of it that readers do not see. */
+/* Checks one entry and does all of it that packets do not see. */
 static int prepare_add(struct edge_prefixes *table, const struct edge_prefix *entry,
 		       struct prepared *prepared, bool tolerant, u32 *fresh)
 {
 	const struct edge_tree_found found = ensure(table, entry);
 	struct edge_partner *partner = found.partner;
-	struct edge_label **link, *label;
+	struct edge_label __rcu **link;
+	struct edge_label *label;
 	bool there, rename;
 	u8 has;
 
 	if (!partner)
 		return -ENOMEM;
 	link = seek(found.label, entry->domain ?: "", &there);
-	label = there ? *link : NULL;
+	label = there ? edge_label_at(link) : NULL;
 	rename = entry->name && strcmp(entry->name, name_of(label));
 	has = partner->own | partner->pending;
 	if (entry->domain)
 		has = label ? label->groups | label->pending : 0;
 	if (!rename && !(entry->groups & ~has))
 		return tolerant ? 0 : -EEXIST;
-	if (entry->domain && !label && count_domains(*found.label) >= NF_EDGE_DOMAINS_MAX)
+	if (entry->domain && !label && count_domains(found.label) >= NF_EDGE_DOMAINS_MAX)
 		return -EMLINK;
-	if (!partner->groups && !partner->pending && !*found.label)
+	if (!partner->groups && !partner->pending && !edge_label_at(found.label))
 		++*fresh;
 	if ((rename || (entry->domain && !label)) && relabel(link, label, entry, prepared))
 		return -ENOMEM;
 	if (entry->domain)
-		(*link)->pending |= entry->groups;
+		edge_label_at(link)->pending |= entry->groups;
 	else
 		partner->pending |= entry->groups;
+	prepared->changes = true;
 	return 1;
 }
 
@@ -424,20 +428,24 @@ static void finish_add(struct edge_prefixes *table, const struct edge_prefix *en
 {
 	const struct edge_tree_found found = find(table, entry);
 	struct edge_partner *partner = found.partner;
+	const u8 groups = partner->groups | entry->groups;
 	struct edge_label *label;
 
-	kfree(prepared->old);
+	if (prepared->old)
+		kvfree_rcu(prepared->old, rcu);
 	if (!partner->groups)
 		WRITE_ONCE(table->count, table->count + 1);
 	if (entry->domain) {
 		label = label_of(&found, entry->domain);
-		label->groups |= entry->groups;
+		WRITE_ONCE(label->groups, label->groups | entry->groups);
 		label->pending = 0;
 	} else {
-		partner->own |= entry->groups;
+		WRITE_ONCE(partner->own, partner->own | entry->groups);
 		partner->pending = 0;
 	}
-	WRITE_ONCE(partner->groups, partner->groups | entry->groups);
+	if (groups == partner->groups)
+		return;
+	WRITE_ONCE(partner->groups, groups);
 	renote(table, entry);
 }
 
@@ -446,17 +454,20 @@ static void undo_labels(struct edge_prefixes *table, const struct edge_prefix *l
 			const struct prepared *prepared)
 {
 	while (n--) {
-		struct edge_label **link, *label;
+		struct edge_label *old = prepared[n].old, *label, *next;
+		struct edge_label __rcu **link;
 		bool there;
 
+		cond_resched();
 		if (!prepared[n].relabelled)
 			continue;
 		link = seek(find(table, &list[n]).label, list[n].domain ?: "", &there);
-		label = *link;
-		*link = prepared[n].old ?: label->next;
-		if (prepared[n].old)
-			prepared[n].old->next = label->next;
-		kfree(label);
+		label = edge_label_at(link);
+		next = edge_label_at(&label->next);
+		if (old)
+			RCU_INIT_POINTER(old->next, next);
+		rcu_assign_pointer(*link, old ?: next);
+		kvfree_rcu(label, rcu);
 	}
 }
 
@@ -468,12 +479,14 @@ static void forget(struct edge_prefixes *table, const struct edge_prefix *list, 
 	for (i = 0; i < n; i++) {
 		const struct edge_tree_found found = find(table, &list[i]);
 
+		cond_resched();
 		if (!found.partner)
 			continue;
 		found.partner->pending = 0;
-		for (label = *found.label; label; label = label->next)
+		for_each_label(label, found.label)
 			label->pending = 0;
-		prune(table, &list[i]);
+		if (!found.partner->groups)
+			prune(table, &list[i]);
 	}
 }
 
@@ -485,9 +498,11 @@ static bool can_gather(const struct edge_prefixes *table, const struct edge_pref
 
 	if (!table->gathering || n > limit || table->count > limit - n)
 		return false;
-	for (i = 0; i < n; i++)
+	for (i = 0; i < n; i++) {
 		if (list[i].domain)
 			return false;
+		edge_roll_rest(i);
+	}
 	return true;
 }
 
@@ -516,7 +531,9 @@ int edge_prefix_add(struct edge_prefixes *table, const struct edge_prefix *list,
 
 	for (i = 0; i < n; i++) {
 		*bad = i;
-		err = prepare_add(table, &list[i], &prepared[i], tolerant, &fresh);
+		err = rest();
+		if (!err)
+			err = prepare_add(table, &list[i], &prepared[i], tolerant, &fresh);
 		if (err < 0)
 			goto undo;
 		count += err;
@@ -525,8 +542,11 @@ int edge_prefix_add(struct edge_prefixes *table, const struct edge_prefix *list,
 			goto undo;
 		}
 	}
-	for (i = 0; i < n; i++)
-		finish_add(table, &list[i], &prepared[i]);
+	for (i = 0; i < n; i++) {
+		if (prepared[i].changes)
+			finish_add(table, &list[i], &prepared[i]);
+		cond_resched();
+	}
 	changed(table);
 	kvfree(prepared);
 	return count;
@@ -553,7 +573,7 @@ static u8 left_of(const struct edge_tree_found *found, const struct edge_prefix 
 		label = label_of(found, entry->domain);
 		return label ? label->groups & ~label->pending : 0;
 	}
-	for (label = *found->label; label; label = label->next)
+	for_each_label(label, found->label)
 		left |= label->groups & ~label->pending;
 	return left;
 }
@@ -567,7 +587,9 @@ static void mark(const struct edge_tree_found *found, const struct edge_prefix *
 		return;
 	}
 	found->partner->pending |= leaves & found->partner->own;
-	for (label = entry->domain ? NULL : *found->label; label; label = label->next)
+	if (entry->domain)
+		return;
+	for_each_label(label, found->label)
 		label->pending |= leaves & label->groups;
 }
 
@@ -575,38 +597,61 @@ static void mark(const struct edge_tree_found *found, const struct edge_prefix *
 static u8 leave(const struct edge_tree_found *found)
 {
 	struct edge_partner *partner = found->partner;
-	struct edge_label **link = found->label, *label;
+	struct edge_label __rcu **link = found->label;
+	struct edge_label *label;
 	u8 groups;
 
-	partner->own &= ~partner->pending;
+	WRITE_ONCE(partner->own, partner->own & ~partner->pending);
 	partner->pending = 0;
 	groups = partner->own;
-	while ((label = *link)) {
-		label->groups &= ~label->pending;
+	while ((label = edge_label_at(link))) {
+		WRITE_ONCE(label->groups, label->groups & ~label->pending);
 		label->pending = 0;
 		groups |= label->groups;
 		if (label->groups || (!label->text[0] && partner->own)) {
 			link = &label->next;
 			continue;
 		}
-		*link = label->next;
-		kfree(label);
+		rcu_assign_pointer(*link, edge_label_at(&label->next));
+		kvfree_rcu(label, rcu);
 	}
 	return groups;
 }
 
-int edge_prefix_del(struct edge_prefixes *table, const struct edge_prefix *list, u32 n,
-		    bool tolerant, u32 *bad)
+/* Takes a prefix out of the groups that are marked. */
+static void finish_del(struct edge_prefixes *table, const struct edge_prefix *entry)
+{
+	const struct edge_tree_found found = find(table, entry);
+	u8 groups;
+
+	if (!found.partner || !found.partner->groups)
+		return;
+	groups = leave(&found);
+	if (groups == found.partner->groups)
+		return;
+	WRITE_ONCE(found.partner->groups, groups);
+	renote(table, entry);
+	if (groups)
+		return;
+	WRITE_ONCE(table->count, table->count - 1);
+	prune(table, entry);
+}
+
+/* killable: whether a fatal signal ends it; all of it is undone then. */
+static int del(struct edge_prefixes *table, const struct edge_prefix *list, u32 n, bool tolerant,
+	       bool killable, u32 *bad)
 {
 	struct edge_tree_found found;
 	u32 count = 0, i;
 	u8 left, leaves;
-	int err;
+	int err = 0;
 
-	*bad = 0;
-	err = edge_prefix_settle(table);
 	for (i = 0; i < n && !err; i++) {
 		*bad = i;
+		if (rest() && killable) {
+			err = -EINTR;
+			break;
+		}
 		found = find(table, &list[i]);
 		left = left_of(&found, &list[i]);
 		leaves = list[i].groups ? list[i].groups : left;
@@ -625,74 +670,180 @@ int edge_prefix_del(struct edge_prefixes *table, const struct edge_prefix *list,
 	}
 
 	for (i = 0; i < n; i++) {
-		found = find(table, &list[i]);
-		if (!found.partner || !found.partner->groups)
-			continue;
-		WRITE_ONCE(found.partner->groups, leave(&found));
-		renote(table, &list[i]);
-		if (found.partner->groups)
-			continue;
-		WRITE_ONCE(table->count, table->count - 1);
-		prune(table, &list[i]);
+		finish_del(table, &list[i]);
+		cond_resched();
 	}
 	changed(table);
 	return count;
 }
 
-int edge_prefix_flush(struct edge_prefixes *table, u8 groups)
+int edge_prefix_del(struct edge_prefixes *table, const struct edge_prefix *list, u32 n,
+		    bool tolerant, u32 *bad)
 {
-	struct edge_prefix prefix = { .family = NFPROTO_UNSPEC };
-	int count;
-	u32 bad;
+	int err = edge_prefix_settle(table);
 
-	count = edge_prefix_settle(table);
-	if (count || !groups)
-		return count;
-	while (edge_prefix_next(table, &prefix)) {
-		prefix.groups = groups;
-		prefix.domain = NULL;
-		prefix.more = false;	/* on to the next prefix */
-		if (edge_prefix_del(table, &prefix, 1, true, &bad) > 0)
-			count++;
-		cond_resched();
+	*bad = 0;
+	return err ?: del(table, list, n, tolerant, true, bad);
+}
+
+/*
+ * The table is settled before those who leave, if any, could fail for want of memory: not being
+ * there, they are tolerated, and with those who come, it is all or none.
+ */
+int edge_prefix_exchange(struct edge_prefixes *table, const struct edge_prefix *list, u32 coming,
+			 u32 leaving, u32 limit, bool tolerant, u32 *bad)
+{
+	int count = 0, err = leaving ? edge_prefix_settle(table) : 0;
+
+	*bad = 0;
+	if (!err && coming)
+		count = edge_prefix_add(table, list, coming, limit, tolerant, bad);
+	if (err || count < 0 || !leaving)
+		return err ?: count;
+	return count + del(table, list + coming, leaving, true, false, bad);
+}
+
+/* Copies of the labels of which something is left without some groups. own: see edge_partner. */
+static bool copy_labels(struct edge_label __rcu **to, struct edge_label __rcu **from, u8 groups,
+			u8 own)
+{
+	const struct edge_label *label;
+	struct edge_label *copy;
+
+	RCU_INIT_POINTER(*to, NULL);
+	for_each_label(label, from) {
+		if (!(label->groups & ~groups) && (label->text[0] || !own))
+			continue;
+		copy = label_new(label->text, name_of(label));
+		if (!copy)
+			return false;
+		copy->groups = label->groups & ~groups;
+		RCU_INIT_POINTER(*to, copy);
+		to = &copy->next;
 	}
-	return count;
+	return true;
+}
+
+/*
+ * Leaves of a roll, with the labels of another table, what remains without some groups, with labels
+ * of its own. false: without memory, or the caller is to be killed.
+ */
+static bool strip(struct edge_roll *roll, u8 groups, u32 words, bool *changed)
+{
+	const u32 all = roll->count;
+	u32 i;
+
+	roll->count = 0;	/* those before have labels of their own */
+	for (i = 0; i < all; i++) {
+		struct edge_partner *partner = edge_roll_at(roll->partners, i, words);
+		const u8 own = partner->own & ~groups;
+		struct edge_label __rcu *labels;
+		bool copied;
+
+		*changed |= partner->groups & groups;
+		copied = copy_labels(&labels, &roll->labels[i], groups, own);
+		partner->own = own;
+		partner->groups = own | groups_of_labels(&labels);
+		if (i != roll->count)
+			edge_roll_copy(roll, roll->count, roll, i, 1, words);
+		roll->labels[roll->count] = labels;
+		if (partner->groups || !copied)
+			roll->count++;
+		if (!copied || rest())
+			return false;
+	}
+	return true;
+}
+
+static bool without(struct edge_tree __rcu **root, struct edge_tree __rcu **from, u8 groups,
+		    u32 words, bool *changed, u32 *count)
+{
+	struct edge_roll roll = {};
+	u32 room = 0;
+	bool done;
+
+	done = edge_tree_enrol(from, &roll, &room, words) && strip(&roll, groups, words, changed);
+	if (done && roll.count) {
+		RCU_INIT_POINTER(*root, edge_tree_build(&roll, words));
+		done = rcu_access_pointer(*root);
+	}
+	if (!done)
+		edge_roll_free_labels(&roll, 0);
+	*count += roll.count;
+	kvfree(roll.partners);
+	return done;
+}
+
+struct edge_prefixes *edge_prefix_without(struct edge_prefixes *table, u8 groups, bool *changed)
+{
+	struct edge_prefixes *left = edge_prefix_table_new();
+	bool done = left && remember(left);
+	u32 i;
+
+	*changed = false;
+	for (i = 0; i < ARRAY_SIZE(table->root) && done; i++)
+		done = without(&left->root[i], &table->root[i], groups, words_in[i], changed,
+			       &left->count);
+	if (done)
+		return left;
+	edge_prefix_table_free(left);
+	return NULL;
+}
+
+static void describe_share(const struct edge_label *label, struct edge_prefix *prefix)
+{
+	prefix->groups = READ_ONCE(label->groups);
+	prefix->domain = label->text;
+	prefix->name = name_of(label);
+	if (!*prefix->name)
+		prefix->name = NULL;
+	prefix->rest = edge_label_at(&label->next);
+	prefix->more = prefix->rest;
+}
+
+/* The prefix alone: an entry in no group. */
+static void describe_prefix(const struct edge_tree_found *found, u8 family,
+			    struct edge_prefix *prefix)
+{
+	const u64 seen = atomic64_read(found->seen);
+	u32 i;
+
+	memset(prefix, 0, sizeof(*prefix));
+	for (i = 0; i < words_of(family); i++)
+		prefix->addr.ip6[i] = cpu_to_be32(found->partner->word[i]);
+	prefix->family = family;
+	prefix->bits = found->partner->bits;
+	prefix->packets = edge_roll_packets_of(seen);
+	prefix->seen = edge_roll_second_of(seen);
 }
 
 /* The prefix's first entry at or behind a place, if there is one. */
 static bool describe(const struct edge_tree_found *found, u8 family, u32 place,
 		     struct edge_prefix *prefix)
 {
-	const struct edge_partner *partner = found->partner;
-	const struct edge_label *label = *found->label, *own = NULL;
-	const u64 seen = atomic64_read(found->seen);
+	const struct edge_label *label = edge_label_at(found->label), *unbrought = NULL;
+	const u8 own = READ_ONCE(found->partner->own);
 	u32 i;
 
+	describe_prefix(found, family, prefix);
 	if (label && !label->text[0]) {
-		own = label;
-		label = label->next;
+		unbrought = label;
+		label = edge_label_at(&label->next);
 	}
-	if (!place && !partner->own)
+	if (!place && !own)
 		place = 1;
 	for (i = 1; label && i < place; i++)
-		label = label->next;
-	if (place && !label)
-		return false;
-
-	memset(prefix, 0, sizeof(*prefix));
-	for (i = 0; i < words_of(family); i++)
-		prefix->addr.ip6[i] = cpu_to_be32(partner->word[i]);
-	prefix->family = family;
-	prefix->bits = partner->bits;
+		label = edge_label_at(&label->next);
 	prefix->place = place;
-	prefix->more = place ? label->next : label;
-	prefix->groups = place ? label->groups : partner->own;
-	prefix->domain = place ? label->text : NULL;
-	prefix->name = name_of(place ? label : own);
-	if (!*prefix->name)
-		prefix->name = NULL;
-	prefix->packets = edge_roll_packets_of(seen);
-	prefix->seen = edge_roll_second_of(seen);
+	if (place) {
+		if (label)
+			describe_share(label, prefix);
+		return label;
+	}
+	prefix->groups = own;
+	prefix->name = *name_of(unbrought) ? name_of(unbrought) : NULL;
+	prefix->rest = label;
+	prefix->more = label;
 	return true;
 }
 
@@ -703,35 +854,45 @@ static bool next_of_same(const struct edge_prefixes *table, struct edge_prefix *
 
 	if (!prefix->more)
 		return false;
+	if (prefix->rest) {
+		prefix->place++;
+		describe_share(prefix->rest, prefix);
+		return true;
+	}
 	found = find((struct edge_prefixes *)table, prefix);
 	return found.partner && describe(&found, prefix->family, prefix->place + 1, prefix);
 }
 
-/* As edge_prefix_next(), within one family. */
-static bool next_in(const struct edge_prefixes *table, u8 family, struct edge_prefix *prefix)
+/* As edge_prefix_step(), within one family. */
+static bool step_in(const struct edge_prefixes *table, u8 family, struct edge_prefix *prefix)
 {
 	struct edge_tree __rcu *const *root = &table->root[family_index(family)];
-	struct edge_key key = key_of(prefix), *after = prefix->family == family ? &key : NULL;
+	const struct edge_key key = key_of(prefix), *after = prefix->family == family ? &key : NULL;
 	struct edge_tree_found found;
 
 	if (after && next_of_same(table, prefix))
 		return true;
-	do {
-		found = edge_tree_after(root, after, words_of(family));
-		if (!found.partner)
-			return false;
-		key.bits = found.partner->bits;
-		memcpy(key.word, found.partner->word, words_of(family) * sizeof(u32));
-		after = &key;
-	} while (!found.partner->groups);
-	return describe(&found, family, 0, prefix);
+	found = edge_tree_after(root, after, words_of(family));
+	if (!found.partner)
+		return false;
+	if (!READ_ONCE(found.partner->groups) || !describe(&found, family, 0, prefix))
+		describe_prefix(&found, family, prefix);
+	return true;
+}
+
+bool edge_prefix_step(const struct edge_prefixes *table, struct edge_prefix *prefix)
+{
+	if (prefix->family != NFPROTO_IPV6 && step_in(table, NFPROTO_IPV4, prefix))
+		return true;
+	return step_in(table, NFPROTO_IPV6, prefix);
 }
 
 bool edge_prefix_next(const struct edge_prefixes *table, struct edge_prefix *prefix)
 {
-	if (prefix->family != NFPROTO_IPV6 && next_in(table, NFPROTO_IPV4, prefix))
-		return true;
-	return next_in(table, NFPROTO_IPV6, prefix);
+	while (edge_prefix_step(table, prefix))
+		if (prefix->groups)
+			return true;
+	return false;
 }
 
 /* NULL is none, and equal to none. */
@@ -779,8 +940,9 @@ bool edge_prefix_next_covering(const struct edge_prefixes *table, u8 family,
 		const struct edge_key key = edge_roll_shortened(whole, bits);
 		const struct edge_tree_found found = edge_tree_find(root, &key, words);
 
-		if (found.partner && found.partner->groups)
-			return describe(&found, family, 0, prefix);
+		if (found.partner && READ_ONCE(found.partner->groups) &&
+		    describe(&found, family, 0, prefix))
+			return true;
 	}
 	return false;
 }

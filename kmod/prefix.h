@@ -2,9 +2,9 @@
 /*
  * The partner table: IPv4 and IPv6 prefixes, each in one or more groups.
  *
- * One tree per family. Readers run under RCU and never wait; writers and listers
- * hold the namespace's lock. A prefix without groups is scaffolding: it is being
- * added, or could not be taken away; readers see nothing of it.
+ * One tree per family. Readers, listings among them, run under RCU and never wait;
+ * writers hold the namespace's commit mutex. A prefix without groups is scaffolding: it
+ * is being added, or could not be taken away; readers see nothing of it.
  *
  * What a prefix owes to a domain is kept apart from what it owes to others, and to
  * nobody: each brings its groups and has a name for it; readers see the groups
@@ -46,6 +46,8 @@ struct edge_prefixes {
  * @groups: mask of 1 << enum nf_edge_group
  * @place: in a listing: 0 for what no domain has brought, then the domains in their order
  * @more: in a listing: there may be more entries of the prefix
+ * @rest: in a listing: the next of them, for as long as the RCU read side lasts; NULL when it goes
+ *	on in another one
  * @name: NUL-terminated, or NULL; "" where it is asked for: none any more
  * @domain: NUL-terminated, or NULL
  * @packets: listed only: how many came from the prefix
@@ -58,6 +60,7 @@ struct edge_prefix {
 	u8 groups;
 	bool more;
 	u32 place;
+	const struct edge_label *rest;
 	const char *name;
 	const char *domain;
 	u64 packets;
@@ -73,7 +76,10 @@ struct edge_prefixes *edge_prefix_table_new(void);
  */
 struct edge_prefixes *edge_prefix_table_staged(void);
 
-/* Makes a staged table one like any other. Lock held, may sleep. 0, or -ENOMEM: nothing changed. */
+/*
+ * Makes a staged table one like any other. Commit mutex held, may sleep. 0, -ENOMEM, or -EINTR when
+ * the caller is to be killed: nothing changed.
+ */
 int edge_prefix_settle(struct edge_prefixes *table);
 
 /* Frees a table that no reader can see any more. May sleep. */
@@ -163,10 +169,10 @@ static __always_inline void edge_prefix_note(struct edge_prefixes *table, u8 fam
 		edge_prefix_turn(table, memo, groups);
 }
 
-/* Every CPU tells the table what it has not been told. Lock held, may sleep. */
-void edge_prefix_recall(struct edge_prefixes *table);
+/* A CPU's memos tell the table what it has not been told. On that CPU, or for one that is off. */
+void edge_prefix_recall(struct edge_prefixes *table, int cpu);
 
-/* A table that nobody sees yet takes over what was seen of its partners. Lock held, may sleep. */
+/* A table that nobody sees yet takes over what was seen of its partners. May sleep. */
 void edge_prefix_inherit(struct edge_prefixes *table, struct edge_prefixes *from);
 
 /**
@@ -178,9 +184,12 @@ void edge_prefix_inherit(struct edge_prefixes *table, struct edge_prefixes *from
  * @tolerant: an entry that changes nothing is no error
  * @bad: out: the entry to blame, on error
  *
- * Context: process context, the table's lock held, may sleep.
+ * Only what changes costs more than a look at the table.
+ *
+ * Context: process context, commit mutex held, may sleep.
  * Return: number of entries that changed something, -EEXIST for an entry that
- * changes nothing, -ENOSPC beyond @limit, -EMLINK beyond NF_EDGE_DOMAINS_MAX, -ENOMEM.
+ * changes nothing, -ENOSPC beyond @limit, -EMLINK beyond NF_EDGE_DOMAINS_MAX, -ENOMEM,
+ * -EINTR when the caller is to be killed.
  */
 int edge_prefix_add(struct edge_prefixes *table, const struct edge_prefix *list, u32 n,
 		    u32 limit, bool tolerant, u32 *bad);
@@ -194,29 +203,60 @@ int edge_prefix_add(struct edge_prefixes *table, const struct edge_prefix *list,
  * @tolerant: an entry that is not there is no error
  * @bad: out: the entry to blame, on error
  *
- * Context: process context, the table's lock held.
+ * Context: process context, commit mutex held, may sleep.
  * Return: number of entries that changed something, -ENOENT for one that is not there,
- * -ESRCH for one that is not in a group, -ENOMEM from edge_prefix_settle().
+ * -ESRCH for one that is not in a group, -EINTR as above, or as edge_prefix_settle().
  */
 int edge_prefix_del(struct edge_prefixes *table, const struct edge_prefix *list, u32 n,
 		    bool tolerant, u32 *bad);
 
-/* Takes every prefix out of @groups. Lock held, may sleep. How many changed, or as settling. */
-int edge_prefix_flush(struct edge_prefixes *table, u8 groups);
+/**
+ * edge_prefix_exchange - adds the first entries of a list, then takes away the others; all or none
+ * @table: the table
+ * @list: as edge_prefix_add() has it, then as edge_prefix_del() has it, tolerantly
+ * @coming: how many are to be added
+ * @leaving: how many are to be taken away
+ * @limit: as above
+ * @tolerant: as above, of those that are added
+ * @bad: out: the entry to blame, on error
+ *
+ * Context: process context, commit mutex held, may sleep.
+ * Return: as edge_prefix_add().
+ */
+int edge_prefix_exchange(struct edge_prefixes *table, const struct edge_prefix *list, u32 coming,
+			 u32 leaving, u32 limit, bool tolerant, u32 *bad);
+
+/**
+ * edge_prefix_without - a table of what is left when every prefix leaves some groups
+ * @table: a settled table
+ * @groups: mask of 1 << enum nf_edge_group
+ * @changed: out: whether any prefix was in one of them
+ *
+ * Context: process context, commit mutex held, may sleep.
+ * Return: the table, which nobody sees yet; or NULL without memory, or when the caller is to be
+ * killed.
+ */
+struct edge_prefixes *edge_prefix_without(struct edge_prefixes *table, u8 groups, bool *changed);
 
 /**
  * edge_prefix_next - the table in order: IPv4 first, by address, shorter first, then by domain
  * @table: the table
  * @prefix: in: the prefix and the place to go on from (they need not be there any more), or
  *	family NFPROTO_UNSPEC to start; out: the next one. Its name and domain are the
- *	table's own and good while the lock is held.
+ *	table's own and good while the context lasts.
  *
- * Context: the table's lock held.
+ * Context: RCU read side, or commit mutex held.
  * Return: false at the end.
  */
 bool edge_prefix_next(const struct edge_prefixes *table, struct edge_prefix *prefix);
 
-/* Whether two settled tables say the same, share by share. Both locks held, may sleep. */
+/*
+ * As edge_prefix_next(), but what a list that is being added or taken away has on its way is an
+ * entry without groups, so that no step is long.
+ */
+bool edge_prefix_step(const struct edge_prefixes *table, struct edge_prefix *prefix);
+
+/* Whether two settled tables say the same, share by share. Commit mutex held, may sleep. */
 bool edge_prefix_table_equal(const struct edge_prefixes *a, const struct edge_prefixes *b);
 
 /* As edge_prefix_next(), of the prefixes that cover an address; each length is looked for. */

@@ -219,6 +219,32 @@ static int branches_below(const struct shape *shape)
 	return most + 1;
 }
 
+/* Has a table leave groups, as a copy of the policy does; whether any prefix was in one. */
+static bool flush(struct kunit *test, struct edge_prefixes *table, u8 groups)
+{
+	struct edge_prefixes *left;
+	bool changed;
+
+	KUNIT_ASSERT_EQ(test, edge_prefix_settle(table), 0);
+	left = edge_prefix_without(table, groups, &changed);
+	KUNIT_ASSERT_NOT_NULL(test, left);
+	swap(*table, *left);
+	edge_prefix_table_free(left);
+	return changed;
+}
+
+static void recall(struct edge_prefixes *table)
+{
+	int cpu;
+
+	rcu_read_lock();
+	local_bh_disable();
+	for_each_possible_cpu(cpu)
+		edge_prefix_recall(table, cpu);
+	local_bh_enable();
+	rcu_read_unlock();
+}
+
 static unsigned long context_switches(void)
 {
 	return current->nvcsw + current->nivcsw;
@@ -287,7 +313,8 @@ static void prefix_no_way_down_is_long(struct kunit *test)
 		root = (const void *)rcu_access_pointer(table->root[1]);
 		KUNIT_EXPECT_LE(test, branches_below(root), 32);
 	}
-	KUNIT_EXPECT_EQ(test, edge_prefix_flush(table, NF_EDGE_GROUP_MASK), 160);
+	KUNIT_EXPECT_EQ(test, table->count, 160);
+	KUNIT_EXPECT_TRUE(test, flush(test, table, NF_EDGE_GROUP_MASK));
 	KUNIT_EXPECT_NULL(test, rcu_access_pointer(table->root[1]));
 }
 
@@ -340,7 +367,7 @@ static void prefix_staged_table_settles(struct kunit *test)
 
 	add_tolerantly(test, flushed, "192.0.2.1", PIC, NULL);
 	add_tolerantly(test, flushed, "192.0.2.2", PIC | XMPP, NULL);
-	KUNIT_EXPECT_EQ(test, edge_prefix_flush(flushed, PIC), 2);
+	KUNIT_EXPECT_TRUE(test, flush(test, flushed, PIC));
 	expect_listing(test, flushed, "192.0.2.2/32 groups 10 name -\n");
 
 	/* One that came twice takes one place; what has none is refused. */
@@ -496,7 +523,7 @@ static void prefix_empty_table_has_nothing(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, groups_of(test, table, "198.51.100.7"), 0);
 	KUNIT_EXPECT_EQ(test, groups_of(test, table, "2001:db8::7"), 0);
 	KUNIT_EXPECT_EQ(test, del(test, table, "0.0.0.0/0", 0), -ENOENT);
-	KUNIT_EXPECT_EQ(test, edge_prefix_flush(table, NF_EDGE_GROUP_MASK), 0);
+	KUNIT_EXPECT_FALSE(test, flush(test, table, NF_EDGE_GROUP_MASK));
 	expect_listing(test, table, "");
 	edge_prefix_table_free(NULL);
 }
@@ -599,21 +626,21 @@ static void prefix_notes_are_told(struct kunit *test)
 	note(table, &addr, 1);
 	KUNIT_EXPECT_EQ(test, packets_of(table), 1);
 	note(table, &addr, 5);
-	edge_prefix_recall(table);
+	recall(table);
 	KUNIT_EXPECT_EQ(test, packets_of(table), 6);
-	edge_prefix_recall(table);
+	recall(table);
 	KUNIT_EXPECT_EQ(test, packets_of(table), 6);
 
 	for (i = 0; i < 1000; i++) {
 		addr.ip = partner.addr.ip | cpu_to_be32(i);
 		note(table, &addr, 3);
 	}
-	edge_prefix_recall(table);
+	recall(table);
 	KUNIT_EXPECT_EQ(test, packets_of(table), 3006);
 	KUNIT_EXPECT_EQ(test, del(test, table, "198.51.0.0/16", 0), 1);
 	note(table, &addr, 1);
 	add(test, table, "198.51.0.0/16", PIC, NULL);
-	edge_prefix_recall(table);
+	recall(table);
 	KUNIT_EXPECT_EQ(test, packets_of(table), 0);
 }
 
@@ -711,15 +738,80 @@ static void prefix_flush_leaves_groups(struct kunit *test)
 	add(test, table, "198.51.100.0/24", PIC, NULL);
 	add(test, table, "198.51.100.7", PIC | XMPP, NULL);
 	add(test, table, "2001:db8::/32", XMPP, NULL);
-	KUNIT_EXPECT_EQ(test, edge_prefix_flush(table, FEDERATION), 0);
-	KUNIT_EXPECT_EQ(test, edge_prefix_flush(table, PIC), 2);
+	KUNIT_EXPECT_FALSE(test, flush(test, table, FEDERATION));
+	KUNIT_EXPECT_TRUE(test, flush(test, table, PIC));
 	expect_listing(test, table,
 		       "198.51.100.7/32 groups 10 name -\n"
 		       "2001:db8::/32 groups 10 name -\n");
-	KUNIT_EXPECT_EQ(test, edge_prefix_flush(table, NF_EDGE_GROUP_MASK), 2);
+	KUNIT_EXPECT_TRUE(test, flush(test, table, NF_EDGE_GROUP_MASK));
 	KUNIT_EXPECT_EQ(test, table->count, 0);
 	KUNIT_EXPECT_NULL(test, rcu_access_pointer(table->root[0]));
 	KUNIT_EXPECT_NULL(test, rcu_access_pointer(table->root[1]));
+}
+
+/* What is left is a table of its own: readers of the one that is emptied see all of it. */
+static void prefix_flush_changes_nothing_in_place(struct kunit *test)
+{
+	const char *before = "192.0.2.1/32 groups 1 name own\n"
+			     "192.0.2.1/32 groups 12 name a domain a.test\n"
+			     "192.0.2.1/32 groups 2 name - domain b.test\n"
+			     "192.0.2.2/32 groups 2 name gone\n"
+			     "2001:db8::/32 groups 12 name six\n";
+	struct edge_prefixes *table = new_table(test), *left;
+	struct edge_prefix one = parsed(test, "192.0.2.1", 0, NULL);
+	struct edge_prefix first = { .family = NFPROTO_UNSPEC };
+	bool changed;
+
+	add(test, table, "192.0.2.1", FEDERATION, "own");
+	add_from(test, table, "192.0.2.1", PIC | XMPP, "a.test", "a");
+	add_from(test, table, "192.0.2.1", PIC, "b.test", NULL);
+	add(test, table, "192.0.2.2", PIC, "gone");
+	add(test, table, "2001:db8::/32", PIC | XMPP, "six");
+	rcu_read_lock();
+	edge_prefix_see(table, NFPROTO_IPV4, &one.addr, XMPP, FAR_FROM_NOW, 7);
+	rcu_read_unlock();
+
+	left = edge_prefix_without(table, PIC, &changed);
+	KUNIT_ASSERT_NOT_NULL(test, left);
+	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, free_table, left), 0);
+	KUNIT_EXPECT_TRUE(test, changed);
+	KUNIT_EXPECT_EQ(test, left->count, 2);
+	expect_listing(test, table, before);
+	expect_listing(test, left, "192.0.2.1/32 groups 1 name own\n"
+				   "192.0.2.1/32 groups 10 name a domain a.test\n"
+				   "2001:db8::/32 groups 10 name six\n");
+	KUNIT_EXPECT_TRUE(test, edge_prefix_next(left, &first));
+	KUNIT_EXPECT_EQ(test, first.packets, 7);
+	KUNIT_EXPECT_EQ(test, first.seen, FAR_FROM_NOW);
+	KUNIT_EXPECT_EQ(test, groups_of(test, left, "192.0.2.1"), FEDERATION | XMPP);
+	KUNIT_EXPECT_EQ(test, groups_of(test, left, "192.0.2.2"), 0);
+}
+
+/* A listing that is cut between any two entries goes on with the next one. */
+static void prefix_listing_goes_on(struct kunit *test)
+{
+	struct edge_prefixes *table = new_table(test);
+	struct edge_prefix whole = { .family = NFPROTO_UNSPEC }, cut = whole;
+	char domain[] = "a.test";
+	int i, entries = 0;
+
+	add(test, table, "192.0.2.0/24", PIC, NULL);
+	for (i = 0; i < 20; i++, domain[0]++)
+		add_from(test, table, "192.0.2.1", PIC, domain, NULL);
+	add(test, table, "192.0.2.1", XMPP, "own");
+	add(test, table, "2001:db8::/32", PIC, NULL);
+	while (edge_prefix_next(table, &whole)) {
+		struct edge_prefix on = {
+			.addr = cut.addr, .family = cut.family, .bits = cut.bits,
+			.place = cut.place, .more = true,
+		};
+
+		KUNIT_ASSERT_TRUE(test, edge_prefix_next(table, &on));
+		KUNIT_EXPECT_STREQ(test, words_of(&on).text, words_of(&whole).text);
+		cut = on;
+		entries++;
+	}
+	KUNIT_EXPECT_EQ(test, entries, 23);
 }
 
 /* What a prefix owes to a domain, to another and to nobody does not mix. */
@@ -764,7 +856,7 @@ static void prefix_domains_have_shares(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, add(test, table, "192.0.2.1", XMPP, NULL), 1);
 	KUNIT_EXPECT_EQ(test, del(test, table, "192.0.2.1", XMPP), 1);
 	KUNIT_EXPECT_EQ(test, add_from(test, table, "192.0.2.1", PIC, "a.test", NULL), 1);
-	KUNIT_EXPECT_EQ(test, edge_prefix_flush(table, PIC), 2);
+	KUNIT_EXPECT_TRUE(test, flush(test, table, PIC));
 	expect_listing(test, table, "");
 	KUNIT_EXPECT_NULL(test, rcu_access_pointer(table->root[0]));
 }
@@ -1439,8 +1531,8 @@ static void random_flush(struct twins *twins)
 	u8 groups = one_in(twins, 2) ? NF_EDGE_GROUP_MASK : 1 + below(twins, NF_EDGE_GROUP_MASK);
 	struct kunit *test = twins->test;
 
-	KUNIT_ASSERT_EQ_MSG(test, edge_prefix_flush(twins->table, groups),
-			    twin_flush(twins->twin, groups), "operation %u", twins->operation);
+	KUNIT_ASSERT_EQ_MSG(test, flush(test, twins->table, groups),
+			    twin_flush(twins->twin, groups) > 0, "operation %u", twins->operation);
 	if (groups == NF_EDGE_GROUP_MASK) {
 		KUNIT_ASSERT_NULL(test, rcu_access_pointer(twins->table->root[0]));
 		KUNIT_ASSERT_NULL(test, rcu_access_pointer(twins->table->root[1]));
@@ -1500,6 +1592,8 @@ static struct kunit_case prefix_test_cases[] = {
 	KUNIT_CASE(prefix_add_changes_groups_and_names),
 	KUNIT_CASE(prefix_del_leaves_groups),
 	KUNIT_CASE(prefix_flush_leaves_groups),
+	KUNIT_CASE(prefix_flush_changes_nothing_in_place),
+	KUNIT_CASE(prefix_listing_goes_on),
 	KUNIT_CASE(prefix_domains_have_shares),
 	KUNIT_CASE(prefix_staged_table_takes_domains),
 	KUNIT_CASE(prefix_domains_are_limited),

@@ -23,19 +23,25 @@ u8 edge_roll_common_bits(const u32 *a, const u32 *b, u8 limit)
 
 u32 edge_roll_seek(const struct edge_roll *roll, const struct edge_key *key, u32 words, bool *found)
 {
-	u32 i;
+	u32 from = 0, end = roll->count;
 
 	*found = false;
-	for (i = 0; i < roll->count; i++) {
+	while (from < end) {
+		const u32 i = from + (end - from) / 2;
 		const struct edge_partner *partner = edge_roll_at(roll->partners, i, words);
-		int order = edge_roll_compare(key->word, key->bits, partner->word, partner->bits,
-					      words);
+		const int order = edge_roll_compare(key->word, key->bits, partner->word,
+						    partner->bits, words);
 
-		*found = !order;
-		if (order <= 0)
-			break;
+		if (!order) {
+			*found = true;
+			return i;
+		}
+		if (order < 0)
+			end = i;
+		else
+			from = i + 1;
 	}
-	return i;
+	return from;
 }
 
 void edge_roll_insert(struct edge_roll *roll, u32 at, const struct edge_key *key, u32 words)
@@ -49,7 +55,7 @@ void edge_roll_insert(struct edge_roll *roll, u32 at, const struct edge_key *key
 	memmove(roll->seen + at + 1, roll->seen + at, behind * sizeof(atomic64_t));
 	*partner = (struct edge_partner){ .bits = key->bits };
 	memcpy(partner->word, key->word, words * sizeof(u32));
-	roll->labels[at] = NULL;
+	RCU_INIT_POINTER(roll->labels[at], NULL);
 	atomic64_set(&roll->seen[at], edge_roll_unseen(edge_roll_now()));
 }
 
@@ -58,7 +64,7 @@ void edge_label_free(struct edge_label *label)
 	struct edge_label *next;
 
 	for (; label; label = next) {
-		next = label->next;
+		next = edge_label_at(&label->next);
 		kfree(label);
 	}
 }
@@ -67,8 +73,10 @@ void edge_roll_free_labels(const struct edge_roll *roll, u32 from)
 {
 	u32 i;
 
-	for (i = from; i < roll->count; i++)
-		edge_label_free(roll->labels[i]);
+	for (i = from; i < roll->count; i++) {
+		edge_label_free(edge_label_at(&roll->labels[i]));
+		edge_roll_rest(i);
+	}
 }
 
 bool edge_roll_widen(struct edge_roll *roll, u32 *room, u32 more, u32 words)
@@ -106,8 +114,10 @@ static __always_inline void sort_by(int from, u8 width, const struct edge_roll *
 	u32 i, sum = 0, here;
 
 	memset(place, 0, sizeof(*place) << width);
-	for (i = 0; i < roll->count; i++)
+	for (i = 0; i < roll->count; i++) {
 		place[digit(edge_roll_at(roll->partners, i, words), from, width, words)]++;
+		edge_roll_rest(i);
+	}
 	for (i = 0; i < 1U << width; i++) {
 		here = place[i];
 		place[i] = sum;
@@ -119,8 +129,8 @@ static __always_inline void sort_by(int from, u8 width, const struct edge_roll *
 
 		memcpy(edge_roll_at(to->partners, at, words), partner, edge_partner_size(words));
 		to->labels[at] = roll->labels[i];
+		edge_roll_rest(i);
 	}
-	cond_resched();
 }
 
 /* By digits, the last one first: a few passes, where comparing takes twenty. */
@@ -149,6 +159,7 @@ static bool in_order(const struct edge_roll *roll, u32 words)
 		if (edge_roll_compare(before->word, before->bits, partner->word, partner->bits,
 				      words) > 0)
 			return false;
+		edge_roll_rest(i);
 	}
 	return true;
 }
@@ -162,6 +173,7 @@ static __always_inline void unite(struct edge_roll *roll, u32 words)
 		struct edge_partner *to = edge_roll_at(roll->partners, last, words);
 		const struct edge_partner *from = edge_roll_at(roll->partners, i, words);
 
+		edge_roll_rest(i);
 		if (edge_roll_compare(to->word, to->bits, from->word, from->bits, words)) {
 			if (++last != i)
 				edge_roll_copy(roll, last, roll, i, 1, words);
@@ -169,8 +181,8 @@ static __always_inline void unite(struct edge_roll *roll, u32 words)
 		}
 		to->groups |= from->groups;
 		to->own = to->groups;
-		if (roll->labels[i]) {
-			edge_label_free(roll->labels[last]);
+		if (edge_label_at(&roll->labels[i])) {
+			edge_label_free(edge_label_at(&roll->labels[last]));
 			roll->labels[last] = roll->labels[i];
 		}
 	}
@@ -182,8 +194,10 @@ static void none_seen(struct edge_roll *roll)
 	u64 unseen = edge_roll_unseen(edge_roll_now());
 	u32 i;
 
-	for (i = 0; i < roll->count; i++)
+	for (i = 0; i < roll->count; i++) {
 		atomic64_set(&roll->seen[i], unseen);
+		edge_roll_rest(i);
+	}
 }
 
 bool edge_roll_order(struct edge_roll *roll, u32 *room, u32 words)

@@ -11,6 +11,8 @@
 #include <linux/bitops.h>
 #include <linux/kernel.h>
 #include <linux/ktime.h>
+#include <linux/rcupdate.h>
+#include <linux/sched.h>
 #include <linux/string.h>
 #include <linux/types.h>
 
@@ -30,14 +32,16 @@ struct edge_partner {
 };
 
 /**
- * struct edge_label - where a partner comes from, and what it is called; lock holders only
+ * struct edge_label - where a partner comes from, and what it is called
  * @next: that of the partner's next domain, in their order
+ * @rcu: for its end: listings read labels under RCU
  * @groups: those that the domain has brought; 0 in scaffolding, and where there is no domain
  * @pending: of these, on their way in or out, while a list is checked
  * @text: the domain; behind its NUL the name; either may be empty, and no domain comes first
  */
 struct edge_label {
-	struct edge_label *next;
+	struct edge_label __rcu *next;
+	struct rcu_head rcu;
 	u8 groups;
 	u8 pending;
 	char text[];
@@ -53,10 +57,20 @@ struct edge_label {
  */
 struct edge_roll {
 	void *partners;
-	struct edge_label **labels;
+	struct edge_label __rcu **labels;
 	atomic64_t *seen;
 	u32 count;
 };
+
+/* The label that a link leads to: for whoever makes the change, or under RCU. */
+#define edge_label_at(link) rcu_dereference_raw(*(link))
+
+/* A point of rest now and then, for loops over as many partners as there may be. */
+static __always_inline void edge_roll_rest(u32 i)
+{
+	if (i % 1024 == 0)
+		cond_resched();
+}
 
 /*
  * How many packets came from a partner is in the lower bits of a word, and in the upper ones when
@@ -169,7 +183,9 @@ static inline struct edge_roll edge_roll_lay(void *partners, u32 count, u32 word
 {
 	atomic64_t *seen = partners + edge_roll_partners_size(count, words);
 
-	return (struct edge_roll){ partners, (struct edge_label **)(seen + count), seen, count };
+	return (struct edge_roll){
+		partners, (struct edge_label __rcu **)(seen + count), seen, count
+	};
 }
 
 /* Copies some of a roll, from the first on, to another one's place. */
@@ -192,7 +208,7 @@ u8 edge_roll_common_bits(const u32 *a, const u32 *b, u8 limit);
 u32 edge_roll_seek(const struct edge_roll *roll, const struct edge_key *key, u32 words,
 		   bool *found);
 
-/* Frees a label and those behind it, and the labels from one partner on. */
+/* Frees a label and those behind it, and the labels from one partner on, which no reader sees. */
 void edge_label_free(struct edge_label *label);
 void edge_roll_free_labels(const struct edge_roll *roll, u32 from);
 
@@ -215,7 +231,7 @@ static inline void edge_roll_append(struct edge_roll *roll, const struct edge_ke
 	};
 	for (i = 0; i < words; i++)
 		partner->word[i] = key->word[i];
-	roll->labels[roll->count++] = label;
+	RCU_INIT_POINTER(roll->labels[roll->count++], label);
 }
 
 /**

@@ -73,7 +73,7 @@ struct branch {
 	struct slot slots[];
 };
 
-/* The table's lock is, or nobody else sees it, or a reader looks for a partner. */
+/* The commit mutex is, or nobody else sees it, or a reader is under RCU. */
 #define held(link) rcu_dereference_raw(link)
 
 static struct leaf *as_leaf(const struct edge_tree *tree)
@@ -89,6 +89,16 @@ static struct branch *as_branch(const struct edge_tree *tree)
 static struct edge_roll roll_of(const struct edge_tree *tree, u32 words)
 {
 	return edge_roll_lay(as_leaf(tree)->partners, tree->count, words);
+}
+
+/* The next tree that a slot from *i on leads to, or NULL; *i is the slot behind it then. */
+static struct edge_tree *next_below(const struct edge_tree *tree, u32 *i)
+{
+	struct edge_tree *below = NULL;
+
+	while (tree->width && *i < 1U << tree->width && !below)
+		below = held(as_branch(tree)->slots[(*i)++].tree);
+	return below;
 }
 
 static __always_inline u8 lookup(const struct edge_tree *tree, const u32 *word, u32 words)
@@ -165,13 +175,13 @@ static void free_with_labels(struct edge_tree *tree, u32 words)
 static void free_tree(struct edge_tree *tree, u32 words,
 		      void (*free)(struct edge_tree *tree, u32 words))
 {
-	u32 i;
+	struct edge_tree *below;
+	u32 i = 0;
 
 	if (!tree)
 		return;
-	if (tree->width)
-		for (i = 0; i < 1U << tree->width; i++)
-			free_tree(held(as_branch(tree)->slots[i].tree), words, free);
+	while ((below = next_below(tree, &i)))
+		free_tree(below, words, free);
 	free(tree, words);
 	cond_resched();
 }
@@ -245,6 +255,8 @@ static bool fill(struct branch *branch, const struct edge_roll *roll, int start,
 			 slot_at(branch, partner->word, words) == at);
 		some = (struct edge_roll){ edge_roll_at(roll->partners, first, words),
 				      roll->labels + first, roll->seen + first, i - first };
+		if (fatal_signal_pending(current))
+			return false;
 		below = build(&some, end, words);
 		if (!below)
 			return false;
@@ -256,8 +268,8 @@ static bool fill(struct branch *branch, const struct edge_roll *roll, int start,
 
 /*
  * A tree of partners that are in order. start: the bits of the address that have led there, or
- * ROOT; shorter prefixes among the partners are noted above. NULL without memory. Calls itself,
- * looking at four bits at least each time.
+ * ROOT; shorter prefixes among the partners are noted above. NULL without memory, or when the
+ * caller is to be killed. Calls itself, looking at four bits at least each time.
  */
 static struct edge_tree *build(const struct edge_roll *roll, int start, u32 words)
 {
@@ -275,6 +287,7 @@ static struct edge_tree *build(const struct edge_roll *roll, int start, u32 word
 
 		if (partner->bits > start)
 			from = min(from, partner->bits);
+		edge_roll_rest(i);
 	}
 	if (from == words * 32)
 		return new_leaf(roll, words);
@@ -292,22 +305,47 @@ static struct edge_tree *build(const struct edge_roll *roll, int start, u32 word
 	return &branch->tree;
 }
 
-/* Adds all that stands in a tree to a roll that has room for it. */
-static void enrol(struct edge_roll *roll, const struct edge_tree *tree, u32 words)
+/*
+ * Adds all that stands in a tree to a roll that has room for it, and for one more: *more is put in
+ * its place as soon as that is passed, when little has to be moved, and is NULL then.
+ */
+static void enrol(struct edge_roll *roll, const struct edge_tree *tree,
+		  const struct edge_key **more, u32 words)
 {
+	struct edge_tree *below;
 	struct edge_roll own;
-	u32 i;
+	bool found;
+	u32 i = 0;
 
 	if (!tree)
 		return;
 	if (tree->width) {
-		for (i = 0; i < 1U << tree->width; i++)
-			enrol(roll, held(as_branch(tree)->slots[i].tree), words);
+		while ((below = next_below(tree, &i)))
+			enrol(roll, below, more, words);
 		return;
 	}
 	own = roll_of(tree, words);
 	edge_roll_copy(roll, roll->count, &own, 0, own.count, words);
 	roll->count += own.count;
+	i = *more ? edge_roll_seek(roll, *more, words, &found) : roll->count;
+	if (i < roll->count) {
+		edge_roll_insert(roll, i, *more, words);
+		*more = NULL;
+	}
+	cond_resched();
+}
+
+bool edge_tree_enrol(struct edge_tree __rcu **root, struct edge_roll *roll, u32 *room, u32 words)
+{
+	const struct edge_tree *tree = held(*root);
+	const struct edge_key *none = NULL;
+
+	if (!tree)
+		return true;
+	if (!edge_roll_widen(roll, room, tree->count, words))
+		return false;
+	enrol(roll, tree, &none, words);
+	return true;
 }
 
 struct edge_tree *edge_tree_build(const struct edge_roll *roll, u32 words)
@@ -399,6 +437,7 @@ static void replace(struct edge_tree __rcu **link, struct edge_tree *by, u32 wor
 static void rebuild(struct edge_tree __rcu **link, int start, u32 words)
 {
 	const struct edge_tree *old = held(*link);
+	const struct edge_key *none = NULL;
 	struct edge_tree *tree = NULL;
 	struct edge_roll roll;
 	void *room;
@@ -409,7 +448,7 @@ static void rebuild(struct edge_tree __rcu **link, int start, u32 words)
 			return;
 		roll = edge_roll_lay(room, old->count, words);
 		roll.count = 0;
-		enrol(&roll, old, words);
+		enrol(&roll, old, &none, words);
 		tree = build(&roll, start, words);
 		kvfree(room);
 		if (!tree)
@@ -501,19 +540,20 @@ static bool make_room(const struct place *place, const struct edge_key *key, u32
 static bool insert(const struct place *place, const struct edge_key *key, u32 words)
 {
 	const struct edge_tree *old = held(*place->link);
+	const struct edge_key *more = key;
 	u32 count = old ? old->count : 0;
 	struct edge_tree *tree;
 	struct edge_roll roll;
 	void *room;
-	bool found;
 
 	room = kvmalloc(edge_roll_size(count + 1, words), EDGE_GFP);
 	if (!room)
 		return false;
 	roll = edge_roll_lay(room, count + 1, words);
 	roll.count = 0;
-	enrol(&roll, old, words);
-	edge_roll_insert(&roll, edge_roll_seek(&roll, key, words, &found), key, words);
+	enrol(&roll, old, &more, words);
+	if (more)
+		edge_roll_insert(&roll, roll.count, more, words);
 	tree = build(&roll, place->start, words);
 	kvfree(room);
 	if (!tree)
@@ -561,7 +601,7 @@ void edge_tree_prune(struct edge_tree __rcu **root, const struct edge_key *key, 
 	for (i = 0; i < all.count; i++) {
 		const struct edge_partner *partner = edge_roll_at(all.partners, i, words);
 
-		if (partner->groups || partner->pending || all.labels[i])
+		if (partner->groups || partner->pending || edge_label_at(&all.labels[i]))
 			edge_roll_copy(&left, left.count++, &all, i, 1, words);
 	}
 	tree = left.count ? new_leaf(&left, words) : NULL;
@@ -668,14 +708,15 @@ static void bequeath(struct edge_tree *tree, struct edge_tree __rcu **to, u32 wo
 	const struct edge_partner *partner;
 	struct edge_tree_found found;
 	struct edge_key key = {};
+	struct edge_tree *below;
 	struct edge_roll roll;
-	u32 i;
+	u32 i = 0;
 
 	if (!tree)
 		return;
 	if (tree->width) {
-		for (i = 0; i < 1U << tree->width; i++)
-			bequeath(held(as_branch(tree)->slots[i].tree), to, words);
+		while ((below = next_below(tree, &i)))
+			bequeath(below, to, words);
 		return;
 	}
 	roll = roll_of(tree, words);
@@ -745,23 +786,25 @@ void edge_tree_renote(struct edge_tree __rcu **root, const struct edge_key *key,
 			}
 		}
 		WRITE_ONCE(branch->slots[i].groups, sum[width]);
+		edge_roll_rest(i);
 	}
 }
 
-/* The first partner of a tree that is not empty. */
+/* The first partner of a tree; none where the last one has just been taken away. */
 static struct edge_tree_found first_of(const struct edge_tree *tree, u32 words)
 {
+	struct edge_tree_found found = {};
+	struct edge_tree *below;
 	struct edge_roll roll;
+	u32 i = 0;
 
-	while (tree->width) {
-		const struct slot *slot = as_branch(tree)->slots;
-
-		while (!held(slot->tree))
-			slot++;
-		tree = held(slot->tree);
+	if (!tree->width) {
+		roll = roll_of(tree, words);
+		return found_at(&roll, 0, words);
 	}
-	roll = roll_of(tree, words);
-	return found_at(&roll, 0, words);
+	while (!found.partner && (below = next_below(tree, &i)))
+		found = first_of(below, words);
+	return found;
 }
 
 /* The first one after the key in order, scaffolding included; or none. */
@@ -770,6 +813,7 @@ static struct edge_tree_found after(const struct edge_tree *tree, const struct e
 {
 	struct edge_tree_found found = {};
 	const struct branch *branch;
+	struct edge_tree *below;
 	struct edge_roll roll;
 	bool there;
 	u32 i;
@@ -784,16 +828,14 @@ static struct edge_tree_found after(const struct edge_tree *tree, const struct e
 
 	branch = as_branch(tree);
 	if (!edge_roll_agree(branch->word, key->word, branch->from, words)) {
-		found = first_of(tree, words);
-		if (edge_roll_compare(found.partner->word, 0, key->word, 0, words) < 0)
-			found = (struct edge_tree_found){};
+		if (edge_roll_compare(branch->word, 0, key->word, 0, words) > 0)
+			found = first_of(tree, words);
 		return found;
 	}
 	i = slot_at(branch, key->word, words);
-	found = after(held(branch->slots[i].tree), key, words);
-	while (!found.partner && ++i < 1U << tree->width)
-		if (held(branch->slots[i].tree))
-			found = first_of(held(branch->slots[i].tree), words);
+	found = after(held(branch->slots[i++].tree), key, words);
+	while (!found.partner && (below = next_below(tree, &i)))
+		found = first_of(below, words);
 	return found;
 }
 

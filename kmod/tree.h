@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The tree over the bits of an address in which the partners of a family stand. Readers run under
- * RCU; whoever changes or walks it holds the namespace's lock, or is the only one who knows of it.
- * An empty tree is NULL. words: as many as an address of the family has.
+ * The tree over the bits of an address in which the partners of a family stand. Readers, listings
+ * among them, run under RCU; whoever changes it holds the namespace's commit mutex, or is the only
+ * one who knows of it. An empty tree is NULL. words: as many as an address of the family has.
  */
 #ifndef _EDGE_TREE_H
 #define _EDGE_TREE_H
@@ -18,7 +18,7 @@ struct edge_tree;
 /* A partner of the table, and its first label or none; no partner: @partner is NULL. */
 struct edge_tree_found {
 	struct edge_partner *partner;
-	struct edge_label **label;
+	struct edge_label __rcu **label;
 	atomic64_t *seen;
 };
 
@@ -46,7 +46,10 @@ void edge_tree_see_ipv6(struct edge_tree __rcu **root, const struct in6_addr *ad
 /* A tree that nobody sees yet takes over what was seen of its partners in another. */
 void edge_tree_inherit(struct edge_tree __rcu **root, struct edge_tree __rcu **from, u32 words);
 
-/* A tree of a roll in order; its labels are the tree's then. NULL without memory. May sleep. */
+/*
+ * A tree of a roll in order; its labels are the tree's then. May sleep. NULL without memory, or
+ * when the caller is to be killed.
+ */
 struct edge_tree *edge_tree_build(const struct edge_roll *roll, u32 words);
 
 /* Frees a tree that no reader can see any more. May sleep. */
@@ -54,6 +57,12 @@ void edge_tree_free(struct edge_tree __rcu **root, u32 words);
 
 /* Frees what edge_tree_build() made, but not the labels: they are the roll's again. May sleep. */
 void edge_tree_drop(struct edge_tree *tree, u32 words);
+
+/*
+ * Adds all that stands in a tree to a roll, labels and all, in order; see edge_roll_widen(). May
+ * sleep. Whether there was memory for it.
+ */
+bool edge_tree_enrol(struct edge_tree __rcu **root, struct edge_roll *roll, u32 *room, u32 words);
 
 /* The prefix's partner, scaffolding included. */
 struct edge_tree_found edge_tree_find(struct edge_tree __rcu **root,
@@ -69,7 +78,10 @@ void edge_tree_prune(struct edge_tree __rcu **root, const struct edge_key *key, 
 /* To be called when a partner's groups have changed: readers find copies of them. */
 void edge_tree_renote(struct edge_tree __rcu **root, const struct edge_key *key, u32 words);
 
-/* The first partner after the key, in order, scaffolding included; or none. NULL: the first. */
+/*
+ * The first partner after the key, in order, scaffolding included; or none. NULL: the first. RCU
+ * read side, or whoever changes the tree.
+ */
 struct edge_tree_found edge_tree_after(struct edge_tree __rcu *const *root,
 				       const struct edge_key *key, u32 words);
 
