@@ -191,9 +191,27 @@ static int check_meant(const struct nlattr *attr, u8 nfproto, const union nf_ine
 	return 0;
 }
 
+/* Whether it is neither a control character (ISO 6429) nor one of NF_EDGE_UNSHOWN. */
+static bool is_shown(unicode_t character)
+{
+#define RANGE(first, last) { first, last },
+	static const struct {
+		u32 first;
+		u32 last;
+	} unshown[] = { NF_EDGE_UNSHOWN(RANGE) };
+#undef RANGE
+	size_t i;
+
+	if (character < 0xa0)
+		return character >= 0x20 && character < 0x7f;
+	for (i = 0; i < ARRAY_SIZE(unshown) && unshown[i].last < character; i++)
+		;
+	return i == ARRAY_SIZE(unshown) || character < unshown[i].first;
+}
+
 /*
- * UTF-8 (RFC 3629) without control characters, those of ISO 6429 above ASCII included: a listing
- * may go to a terminal, and what a file was saved with, it can be loaded with.
+ * UTF-8 (RFC 3629) of which all is shown: a listing may go to a terminal, two names that look the
+ * same are the same, and what a file was saved with, it can be loaded with.
  */
 static bool is_text(const char *text)
 {
@@ -203,7 +221,7 @@ static bool is_text(const char *text)
 		unicode_t character;
 		int size = utf8_to_utf32(text, left, &character);
 
-		if (size < 0 || character < 0x20 || (character >= 0x7f && character < 0xa0))
+		if (size < 0 || !is_shown(character))
 			return false;
 		text += size;
 		left -= size;
@@ -226,7 +244,7 @@ static int parse_name(const struct nlattr *attr, const char **name,
 	*name = attr ? nla_data(attr) : NULL;
 	if (attr && !is_text(*name))
 		return REFUSE(extack, attr, -EINVAL,
-			      "a name is UTF-8 without control characters");
+			      "a name is UTF-8 without control, format and other unshown characters");
 	return 0;
 }
 

@@ -58,6 +58,28 @@
 #define NF_EDGE_PARTNERS_MAX	4194304	/* prefixes of a policy */
 
 /*
+ * The characters that no name may have beside control characters (0x00-0x1f, 0x7f-0x9f): they are
+ * not shown, or move what is. X(FIRST, LAST); Unicode 15: categories Cf, Zl and Zp,
+ * Default_Ignorable_Code_Point, and noncharacters.
+ */
+#define NF_EDGE_UNSHOWN(X)							\
+	X(0x00ad, 0x00ad)	X(0x034f, 0x034f)	X(0x0600, 0x0605)	\
+	X(0x061c, 0x061c)	X(0x06dd, 0x06dd)	X(0x070f, 0x070f)	\
+	X(0x0890, 0x0891)	X(0x08e2, 0x08e2)	X(0x115f, 0x1160)	\
+	X(0x17b4, 0x17b5)	X(0x180b, 0x180f)	X(0x200b, 0x200f)	\
+	X(0x2028, 0x202e)	X(0x2060, 0x206f)	X(0x3164, 0x3164)	\
+	X(0xfdd0, 0xfdef)	X(0xfe00, 0xfe0f)	X(0xfeff, 0xfeff)	\
+	X(0xffa0, 0xffa0)	X(0xfff0, 0xfffb)	X(0xfffe, 0xffff)	\
+	X(0x110bd, 0x110bd)	X(0x110cd, 0x110cd)	X(0x13430, 0x1343f)	\
+	X(0x1bca0, 0x1bca3)	X(0x1d173, 0x1d17a)	X(0x1fffe, 0x1ffff)	\
+	X(0x2fffe, 0x2ffff)	X(0x3fffe, 0x3ffff)	X(0x4fffe, 0x4ffff)	\
+	X(0x5fffe, 0x5ffff)	X(0x6fffe, 0x6ffff)	X(0x7fffe, 0x7ffff)	\
+	X(0x8fffe, 0x8ffff)	X(0x9fffe, 0x9ffff)	X(0xafffe, 0xaffff)	\
+	X(0xbfffe, 0xbffff)	X(0xcfffe, 0xcffff)	X(0xdfffe, 0xdffff)	\
+	X(0xe0000, 0xe0fff)	X(0xefffe, 0xeffff)	X(0xffffe, 0xfffff)	\
+	X(0x10fffe, 0x10ffff)
+
+/*
  * The lists. X(ID, "name"): ID completes an enumerator, the name is what users
  * type and read. The order is the order of every listing.
  */
@@ -276,9 +298,11 @@ enum nf_edge_cmd {
  * @NF_EDGE_A_ROLE: u32, enum nf_edge_role
  * @NF_EDGE_A_ADDRESS: 4 or 16 bytes, network order; the length is the family
  * @NF_EDGE_A_PREFIX_LEN: u32, 0 to 32 or 128; host bits must be clear
- * @NF_EDGE_A_DEV: NUL string, a network device's name, UTF-8, no control characters
+ * @NF_EDGE_A_DEV: NUL string, a network device's name, of the same characters as
+ *	NF_EDGE_A_NAME
  * @NF_EDGE_A_GROUPS: u32, mask of 1 << enum nf_edge_group
- * @NF_EDGE_A_NAME: NUL string, 1 to NF_EDGE_NAME_MAX bytes of UTF-8, no control characters
+ * @NF_EDGE_A_NAME: NUL string, 1 to NF_EDGE_NAME_MAX bytes of UTF-8 without control and
+ *	NF_EDGE_UNSHOWN characters
  * @NF_EDGE_A_ENTRY: nest, may repeat: one object of a command that takes many
  * @NF_EDGE_A_ROW: u32, enum nf_edge_row
  * @NF_EDGE_A_CLASS: NUL string, the row's class: sip, av or xmpp

@@ -12,6 +12,7 @@ import os
 import re
 import subprocess
 import sys
+import unicodedata
 
 TREE = os.path.realpath(os.path.join(os.path.dirname(__file__), "../.."))
 sys.path.insert(0, os.path.join(TREE, "tests/lib"))
@@ -109,6 +110,25 @@ def quoted_sources(policy):
         yield [row, where[row], words]
 
 
+# ---- characters ----
+
+def unshown():
+    """The ranges of the uapi header."""
+    return [(int(first, 16), int(last, 16))
+            for first, last in re.findall(r"X\((0x\w+), (0x\w+)\)", read("kmod/uapi/nf_edge.h"))]
+
+
+def unicode_unshown():
+    """What they are to be: by Python's Unicode, which may be older than 15, and by the standard's lists."""
+    formats = {each for each in range(0x110000) if unicodedata.category(chr(each)) in ("Cf", "Zl", "Zp")}
+    formats |= set(range(0x13430, 0x13440))
+    ignorable = [range(0x34f, 0x350), range(0x115f, 0x1161), range(0x17b4, 0x17b6), range(0x180b, 0x1810),
+                 range(0x2060, 0x2070), range(0x3164, 0x3165), range(0xfe00, 0xfe10), range(0xffa0, 0xffa1),
+                 range(0xfff0, 0xfff9), range(0xe0000, 0xe1000)]
+    none = set(range(0xfdd0, 0xfdf0)) | {each for each in range(0x110000) if each & 0xfffe == 0xfffe}
+    return sorted(formats.union(none, *ignorable))
+
+
 # ---- the manual ----
 
 def man_sentences(text):
@@ -194,6 +214,12 @@ names = uapi_lists()
 lists = {name: names[name] for name in ("ROLE", "GROUP", "ROW", "REASON")}
 tap.check("the uapi header has its lists", all(names[name] for name in (
     "MODE", "UNLISTED", "RTP_MATCHE", "ROLE", "GROUP", "ROW", "PEERS", "REASON", "VERDICT")), names)
+
+tap.check("the characters that no name may have are in order", unshown() == sorted(unshown())
+          and all(first <= last for first, last in unshown()), unshown())
+tap.equal("they are those that Unicode does not show", uapi=[
+    f"U+{each:04X}" for first, last in unshown() for each in range(first, last + 1)],
+          unicode=[f"U+{each:04X}" for each in unicode_unshown()])
 
 policy = read(POLICY)
 rows = list(const_rows())

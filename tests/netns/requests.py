@@ -3,6 +3,7 @@
 """Single requests that tests/fuzz/netlink.py, or a look at the policies, found answered badly."""
 
 import os
+import re
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "../lib"))
@@ -13,6 +14,7 @@ from tap import Tap  # noqa: E402
 
 ACCESS = {"role": "access", "address": "203.0.113.10"}
 PARTNER = {"address": "198.51.100.0", "prefix-len": 24}
+SENTENCE = "a name is UTF-8 without control, format and other unshown characters"
 
 
 def refused(name, op, values, error, text, attribute):
@@ -29,6 +31,8 @@ def refused(name, op, values, error, text, attribute):
               and genl.do("status-get")["generation"] == before, answer)
 
 
+with open(os.path.join(lab.TREE, "kmod/uapi/nf_edge.h"), encoding="utf-8") as file:
+    UNSHOWN = [(int(first, 16), int(last, 16)) for first, last in re.findall(r"X\((0x\w+), (0x\w+)\)", file.read())]
 lab.load_module()
 spec, tap = Spec(), Tap()
 genl = Genl(spec)
@@ -49,9 +53,23 @@ for what, text in {"a control character": b"a\x1b", "DEL": b"\x7f", "a control c
                    "a cut character": b"a\xc3", "an overlong one": b"\xc0\xaf", "a surrogate": b"\xed\xa0\x80",
                    "Latin 1": b"b\xfcro"}.items():
     refused(f"a name with {what}", "partner-add", {"entry": {**PARTNER, "groups": ["pic"], "name": text + b"\0"}},
-            "EINVAL", "a name is UTF-8 without control characters", "entry.name")
+            "EINVAL", SENTENCE, "entry.name")
     refused(f"a device with {what}", "interface-add", {**ACCESS, "dev": text + b"\0"},
             "EINVAL", "that cannot be a device's name", "dev")
+# They were taken, and shown as nothing, or turned the rest of a line around.
+for first, last in UNSHOWN:
+    for character in sorted({first, (first + last) // 2, last}):
+        text = b"a" + chr(character).encode() + b"\0"
+        refused(f"a name with U+{character:04X}", "partner-add", {"entry": {**PARTNER, "groups": ["pic"], "name": text}},
+                "EINVAL", SENTENCE, "entry.name")
+    # 0xa0 in the bytes of one of them is a blank to the kernel's own rule
+    refused(f"a device with U+{first:04X}", "interface-add", {**ACCESS, "dev": b"a" + chr(first).encode() + b"\0"},
+            "EINVAL", "that cannot be a device's name", "dev")
+beside = sorted({each for range_ in UNSHOWN for each in (range_[0] - 1, range_[1] + 1)
+                 if each <= 0x10ffff and not any(first <= each <= last for first, last in UNSHOWN)})
+for character in beside:
+    genl.do("partner-add", {"entry": {**PARTNER, "groups": ["pic"], "name": "a" + chr(character)}})
+tap.check("what stands beside them is taken", genl.dump("partner-get")[0]["name"] == "a" + chr(beside[-1]), beside)
 genl.do("partner-add", {"entry": {**PARTNER, "groups": ["pic"], "name": "b\u00fcro \u20ac \U0001d11e"}})
 tap.check("a name in UTF-8 is kept", genl.dump("partner-get")[0]["name"] == "b\u00fcro \u20ac \U0001d11e")
 LABEL = "a" * 63

@@ -157,7 +157,7 @@ def check_refusals():
     refuses("a prefix of 33 bits", "partner-add", {"entry": [{**PARTNER, "prefix-len": 33}]},
             "an IPv4 prefix has at most 32 bits", ".entry.prefix-len")
     refuses("a control character", "partner-add", {"entry": [{**PARTNER, "name": "a\nb"}]},
-            "a name is UTF-8 without control characters", ".entry.name")
+            "a name is UTF-8 without control, format and other unshown characters", ".entry.name")
     refuses("a partner that is there", "partner-add", {"entry": [PARTNER]}, "partner exists",
             ".entry")
     refuses("a port out of range", "explain",
