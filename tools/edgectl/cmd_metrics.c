@@ -27,24 +27,24 @@ static void gauge(const char *name, const char *unit, const char *help, int64_t 
 	printf("nf_edge_%s %" PRId64 "\n", name, value);
 }
 
-/* What may not stand in a label's value as it is. */
-static void put_escaped(const char *text)
+/* As a label's value. */
+static void put_label(const char *text)
 {
-	for (; *text; text++) {
-		if (*text == '"' || *text == '\\')
+	char *shown = out_legible(text), *at;
+
+	for (at = shown; *at; at++) {
+		if (*at == '"' || *at == '\\')
 			putchar('\\');
-		if (*text == '\n')
-			fputs("\\n", stdout);
-		else
-			putchar(*text);
+		putchar(*at);
 	}
+	free(shown);
 }
 
 static void info(const struct status *status)
 {
 	family("info", "gauge", NULL, "Versions of the module and of edgectl; always 1.");
 	fputs("nf_edge_info{version=\"", stdout);
-	put_escaped(status->version);
+	put_label(status->version);
 	fputs("\",tool_version=\"" NF_EDGE_VERSION "\"} 1\n", stdout);
 }
 
@@ -84,7 +84,7 @@ static void rows(const char *what, const char *help, const struct rule *list, si
 	family(name, "counter", what, help);
 	for (i = 0; i < count; i++) {
 		printf("nf_edge_%s_total{row=\"%s\",class=\"", name, row_names[list[i].row]);
-		put_escaped(list[i].class);
+		put_label(list[i].class);
 		printf("\"} %" PRIu64 "\n",
 		       *(const uint64_t *)((const char *)&list[i] + offset));
 	}

@@ -378,7 +378,7 @@ int cmd_monitor(const struct options *options, struct op *op)
 	result = nl_listen(nl, op->value ? op->value : LISTEN_CONFIG | LISTEN_DROPS);
 	while (!result && live_wait(nl_fd(nl), -1) == LIVE_READY) {
 		result = show_next(nl, options, op);
-		if (!live_flush())
+		if (!out_flush())
 			break;
 	}
 	result = report(nl, result, NULL, NULL);

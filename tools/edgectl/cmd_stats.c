@@ -201,7 +201,7 @@ static void picture(const struct options *options, struct view *view, bool termi
 
 	fit(view, terminal, &rule_count, &drop_count);
 	if (terminal && view->lines)
-		printf("\033[%dA\033[J", view->lines);	/* up, and away with what was there */
+		out_up(view->lines);
 	out_line(&out, "%s", live_time(time, false));
 	out_object(&out, NULL, OUT_SILENT);
 	out_string(&out, "time", live_time(time, true));
@@ -249,7 +249,7 @@ int cmd_stats_watch(const struct options *options, struct op *op)
 	live_begin();
 	do {
 		result = look(nl, options, &view, &last);
-	} while (!result && live_flush() &&
+	} while (!result && out_flush() &&
 		 live_wait(-1, op->value * 1000) == LIVE_LATE);
 	result = report(nl, result, NULL, NULL);
 	stats_free(&view.before);

@@ -61,21 +61,12 @@ static bool is_said(const struct place *place, const char *word)
 	return false;
 }
 
-static bool has_control(const char *word, size_t length)
-{
-	size_t i;
-
-	for (i = 0; i < length && !iscntrl((unsigned char)word[i]); i++)
-		;
-	return i < length;
-}
-
+/* What is not shown cannot be typed, nor is it taken. */
 static void offer(const struct place *place, const char *word, size_t length)
 {
 	const char *rest = place->begun + place->skip;
 
-	if (length >= strlen(rest) && !strncmp(word, rest, strlen(rest)) &&
-	    !has_control(word, length))
+	if (length >= strlen(rest) && !strncmp(word, rest, strlen(rest)) && !first_unshown(word))
 		printf("%.*s%.*s\n", (int)place->skip, place->begun, (int)length, word);
 }
 

@@ -44,16 +44,6 @@ enum live live_wait(int fd, int milliseconds)
 	return polled[2].revents ? LIVE_READY : LIVE_LATE;
 }
 
-bool live_flush(void)
-{
-	if (!fflush(stdout))
-		return true;
-	/* Who closed a pipe need not be told so. */
-	if (errno == EPIPE && !freopen("/dev/null", "w", stdout))
-		clearerr(stdout);
-	return false;
-}
-
 const char *live_time(char text[LIVE_TIME], bool zone)
 {
 	struct timespec now;

@@ -21,9 +21,6 @@ void live_begin(void);
 /* Waits for @fd, unless it is negative, so many milliseconds, or for ever when they are. */
 enum live live_wait(int fd, int milliseconds);
 
-/* Lets out what was printed. False: nobody will read it. */
-bool live_flush(void);
-
 /* Now, "2026-11-22T05:20:13.123", and with @zone "+01:00" behind it (RFC 3339). */
 const char *live_time(char text[LIVE_TIME], bool zone);
 

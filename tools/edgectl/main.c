@@ -418,8 +418,10 @@ static int read_options(struct options *options, int argc, char *argv[])
 int main(int argc, char *argv[])
 {
 	struct options options = { 0 };
-	int result = read_options(&options, argc, argv);
+	int result;
 
+	out_begin();
+	result = read_options(&options, argc, argv);
 	if (result < 0 && optind == argc) {
 		help_summary(stderr);
 		result = EXIT_MISUSED;

@@ -34,37 +34,186 @@ static json_t *sure(json_t *value)
 	return value;
 }
 
-/* Whether nothing in it can disturb a terminal or a JSON reader. */
-static bool is_clean(const char *text)
-{
-	size_t size;
+/* ---- what is not shown ---- */
 
-	for (; *text; text += size) {
-		size = *text >= ' ' && *text < 0x7f ? 1 : printable(text);
-		if (!size)
-			return false;
-	}
-	return true;
+#define ESCAPE	16	/* bytes of an escape, with NUL */
+
+/* What stands for the first @size bytes of @text, a @character that is not shown; 0: no UTF-8. */
+static const char *escape(const char *text, size_t size, uint32_t character, char to[ESCAPE])
+{
+	if (size)
+		snprintf(to, ESCAPE, "<U+%04X>", character);
+	else
+		snprintf(to, ESCAPE, "\\x%02x", (unsigned char)*text);
+	return to;
 }
 
-/* A copy that is clean. */
-static char *clean(const char *text)
+/* The same inside a string of JSON. */
+static const char *escape_json(const char *text, size_t size, uint32_t character, char to[ESCAPE])
 {
-	char *copy = strdup(text), *at = copy;
+	if (!size)
+		snprintf(to, ESCAPE, "\\\\x%02x", (unsigned char)*text);
+	else if (character < 0x10000)
+		snprintf(to, ESCAPE, "\\u%04x", character);
+	else
+		snprintf(to, ESCAPE, "\\u%04x\\u%04x", 0xd7c0 + (character >> 10),
+			 0xdc00 + (character & 0x3ff));
+	return to;
+}
+
+/* A copy with escapes; for JSON, whose strings have others, only of what is no UTF-8. */
+static char *legible(const char *text, bool json)
+{
+	const size_t most = 8;	/* bytes for one */
+	char *copy = calloc(strlen(text) + 1, most), *to = copy, escaped[ESCAPE];
+	uint32_t character;
 	size_t size;
 
 	if (!copy)
 		no_memory();
-	while (*at) {
-		size = printable(at);
-		if (!size) {
-			*at = '?';
-			size = 1;
-		}
-		at += size;
+	while (*text) {
+		size = utf8(text, &character);
+		if (size && (json || is_shown(character)))
+			to = mempcpy(to, text, size);
+		else
+			to = stpcpy(to, escape(text, size, character, escaped));
+		text += size ? size : 1;
 	}
 	return copy;
 }
+
+char *out_legible(const char *text)
+{
+	return legible(text, false);
+}
+
+/* ---- the way out ---- */
+
+/**
+ * struct door - all that is written to stdout goes through it
+ * @file: where it goes; NULL: there is no door
+ * @json: all is inside strings of JSON that is not shown
+ * @shut: nobody reads any more
+ * @part: the first @count bytes of a character
+ */
+static struct door {
+	FILE *file;
+	bool json;
+	bool shut;
+	char part[5];
+	size_t count;
+} door;
+
+/* Whether a character of more bytes than are there may have begun. */
+static bool is_begun(const char *part, size_t count)
+{
+	const unsigned char first = part[0];
+	size_t i;
+
+	if (count >= (first >= 0xf0 ? 4U : first >= 0xe0 ? 3U : first >= 0xc0 ? 2U : 1U))
+		return false;
+	for (i = 1; i < count && (part[i] & 0xc0) == 0x80; i++)
+		;
+	return i == count;
+}
+
+/* Lets out what is complete, or at the @end all. */
+static void let_out(bool end)
+{
+	uint32_t character;
+	char escaped[ESCAPE];
+	size_t size;
+
+	while (door.count && (end || !is_begun(door.part, door.count))) {
+		size = utf8(door.part, &character);
+		if (size && (is_shown(character) || character == '\n'))
+			fwrite(door.part, 1, size, door.file);
+		else
+			fputs((door.json ? escape_json : escape)(door.part, size, character,
+								 escaped), door.file);
+		size = size ? size : 1;
+		door.count -= size;
+		memmove(door.part, door.part + size, sizeof(door.part) - size);
+	}
+}
+
+static ssize_t filter(void *cookie, const char *text, size_t size)
+{
+	size_t at, run;
+
+	(void)cookie;
+	for (at = 0; at < size && !door.shut; at++) {
+		for (run = at; run < size && !door.count; run++) {
+			if ((text[run] < ' ' || text[run] > '~') && text[run] != '\n')
+				break;
+		}
+		fwrite(text + at, 1, run - at, door.file);
+		at = run;
+		if (at == size)
+			break;
+		door.part[door.count++] = text[at];
+		door.part[door.count] = '\0';
+		let_out(false);
+	}
+	return door.shut || !fflush(door.file) ? (ssize_t)size : 0;
+}
+
+static int shut(void *cookie)
+{
+	FILE *file = door.file;
+
+	(void)cookie;
+	let_out(true);
+	door.file = NULL;
+	return fclose(file) && !door.shut ? -1 : 0;
+}
+
+void out_begin(void)
+{
+	static char buffer[65536];
+	bool terminal = isatty(STDOUT_FILENO);
+	FILE *file = fopencookie(NULL, "w", (cookie_io_functions_t){
+		.write = filter, .close = shut });
+
+	if (!file)
+		no_memory();
+	setvbuf(file, buffer, terminal ? _IOLBF : _IOFBF, sizeof(buffer));
+	door = (struct door){ .file = stdout };
+	stdout = file;
+}
+
+bool out_flush(void)
+{
+	if (!fflush(stdout))
+		return true;
+	/* Who closed a pipe need not be told so. */
+	if (errno == EPIPE && door.file) {
+		door.shut = true;
+		clearerr(stdout);
+	}
+	return false;
+}
+
+/* What a terminal is to do, past the door. */
+__attribute__((format(printf, 1, 2)))
+static void control(const char *format, ...)
+{
+	va_list args;
+
+	fflush(stdout);
+	va_start(args, format);
+	vfprintf(door.file ? door.file : stdout, format, args);
+	va_end(args);
+	if (door.file)
+		fflush(door.file);
+}
+
+void out_up(int lines)
+{
+	control("\033[%dA\033[J", lines);
+}
+
+/* ---- text or JSON ---- */
 
 static void add(struct out *out, const char *key, json_t *value)
 {
@@ -97,6 +246,7 @@ static void pop(struct out *out)
 		add(out, out->label[out->depth], value);
 		return;
 	}
+	door.json = true;
 	json_dumpf(value, stdout, flags(out));	/* out_finish() sees a failure */
 	putchar('\n');
 	json_decref(value);
@@ -212,6 +362,7 @@ static void stream(struct out *out, json_t *row)
 	if (!text)
 		no_memory();
 	end = strlen(text) - (out->pretty ? 2 : 1);	/* without "\n]" or "]" */
+	door.json = true;
 	putchar(out->rows ? ',' : '[');
 	fwrite(text + 1, 1, end - 1, stdout);
 	free(text);
@@ -271,7 +422,7 @@ static void put(struct out *out, const char *key, const char *text, json_t *valu
 
 void out_string(struct out *out, const char *key, const char *value)
 {
-	char *copy = value && !is_clean(value) ? clean(value) : NULL;
+	char *copy = value && first_unshown(value) ? legible(value, out->json) : NULL;
 	const char *text = copy ? copy : value;
 
 	if (out->json)
@@ -335,16 +486,33 @@ void out_names(struct out *out, const char *key, const char *const names[],
 	put(out, key, names_text(names, mask, text), array);
 }
 
+/* What it says, in one line that is shown. */
+__attribute__((format(printf, 1, 0)))
+static char *composed(const char *format, va_list args)
+{
+	char *text, *shown;
+
+	if (vasprintf(&text, format, args) < 0)
+		no_memory();
+	if (!first_unshown(text))
+		return text;
+	shown = legible(text, false);
+	free(text);
+	return shown;
+}
+
 void out_line(const struct out *out, const char *format, ...)
 {
 	va_list args;
+	char *text;
 
 	if (out->json)
 		return;
 	va_start(args, format);
-	vprintf(format, args);
+	text = composed(format, args);
 	va_end(args);
-	putchar('\n');
+	puts(text);
+	free(text);
 }
 
 /* https://no-color.org: set, and not empty. */
@@ -358,23 +526,20 @@ static bool coloured(void)
 void out_marked(const struct out *out, enum out_colour colour, const char *mark,
 		const char *format, ...)
 {
-	char *text, *shown;
+	bool painted = colour != OUT_PLAIN && coloured();
 	va_list args;
-	int length;
+	char *text;
 
 	if (out->json)
 		return;
 	va_start(args, format);
-	length = vasprintf(&text, format, args);
+	text = composed(format, args);
 	va_end(args);
-	if (length < 0)
-		no_memory();
-	shown = clean(text);
-	if (colour != OUT_PLAIN && coloured())
-		printf("\033[%dm%s\033[0m: %s\n", colour, mark, shown);
+	if (painted)
+		control("\033[%dm%s\033[0m", colour, mark);
 	else
-		printf("%s: %s\n", mark, shown);
-	free(shown);
+		fputs(mark, stdout);
+	printf(": %s\n", text);
 	free(text);
 }
 
@@ -421,15 +586,11 @@ void out_progress_end(void)
 __attribute__((format(printf, 2, 0)))
 static void say(const char *before, const char *format, va_list args)
 {
-	char *text, *shown;
+	char *text = composed(format, args);
 
-	if (vasprintf(&text, format, args) < 0)
-		no_memory();
-	shown = clean(text);
 	fflush(stdout);
 	out_progress_end();
-	fprintf(stderr, "edgectl: %s%s\n", before, shown);
-	free(shown);
+	fprintf(stderr, "edgectl: %s%s\n", before, text);
 	free(text);
 }
 

@@ -53,6 +53,16 @@ struct out {
 	size_t rows;
 };
 
+/*
+ * To be called first. From then on, a terminal gets nothing from stdout that it does not show,
+ * whoever prints it: a character that is not shown comes out as <U+202E>, or inside JSON as \u202e,
+ * and a byte that is no UTF-8 as \x9b. Line breaks pass; in values and messages they do not.
+ */
+void out_begin(void);
+
+/* A copy, to be freed, with those escapes, line breaks included. */
+char *out_legible(const char *text);
+
 /* @key is NULL for what is not inside an object. */
 void out_object(struct out *out, const char *key, enum out_style style);
 void out_object_end(struct out *out);
@@ -105,6 +115,12 @@ void warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void out_progress_allow(void);
 void out_progress(const char *what, size_t done);
 void out_progress_end(void);
+
+/* On a terminal: back to the line so many above, away with what follows. */
+void out_up(int lines);
+
+/* Writes what is held back. False: it cannot; nor is it told if stdout's reader has gone away. */
+bool out_flush(void);
 
 /* Closes stdout; 1 with an error line when not everything was written. */
 int out_finish(int exit_code);

@@ -74,15 +74,34 @@ void *grow_list(void *list, size_t *room, size_t size)
 	return list;
 }
 
-size_t printable(const char *text)
+bool is_shown(uint32_t character)
+{
+#define RANGE(first, last) { first, last },
+	static const struct {
+		uint32_t first;
+		uint32_t last;
+	} unshown[] = { NF_EDGE_UNSHOWN(RANGE) };
+#undef RANGE
+	const size_t count = sizeof(unshown) / sizeof(unshown[0]);
+	size_t i;
+
+	if (character < 0xa0)
+		return character >= 0x20 && character < 0x7f;
+	for (i = 0; i < count && unshown[i].last < character; i++)
+		;
+	return i == count || character < unshown[i].first;
+}
+
+size_t utf8(const char *text, uint32_t *character)
 {
 	static const uint32_t lowest[] = { 0, 0, 0x80, 0x800, 0x10000 };
 	const unsigned char *byte = (const unsigned char *)text;
 	uint32_t code = byte[0];
 	size_t size, i;
 
+	*character = code;
 	if (code < 0x80)
-		return code >= 0x20 && code != 0x7f;
+		return 1;
 	size = code >= 0xf0 ? 4 : code >= 0xe0 ? 3 : 2;
 	if (code < 0xc0 || code >= 0xf8)
 		return 0;
@@ -92,23 +111,40 @@ size_t printable(const char *text)
 			return 0;
 		code = code << 6 | (byte[i] & 0x3f);
 	}
-	if (code < lowest[size] || code > 0x10ffff)
+	if (code < lowest[size] || code > 0x10ffff || (code >= 0xd800 && code < 0xe000))
 		return 0;
-	if (code < 0xa0 || (code >= 0xd800 && code < 0xe000))
-		return 0;
+	*character = code;
 	return size;
 }
 
-static bool all_printable(const char *text)
+const char *first_unshown(const char *text)
 {
+	uint32_t character;
 	size_t size;
 
 	for (; *text; text += size) {
-		size = printable(text);
-		if (!size)
-			return false;
+		size = 1;
+		if (*text >= ' ' && *text <= '~')
+			continue;
+		size = utf8(text, &character);
+		if (!size || !is_shown(character))
+			return text;
 	}
-	return true;
+	return NULL;
+}
+
+/* Says of the @what that it may not be called so, if it may not. */
+static bool all_shown(struct op *op, const char *what, const char *word)
+{
+	const char *at = first_unshown(word);
+	uint32_t character;
+
+	if (!at)
+		return true;
+	if (!utf8(at, &character))
+		return refuse(op, "the %s \"%.80s\" is not UTF-8", what, word);
+	return refuse(op, "the %s \"%.80s\" has U+%04X, which is not shown", what, word,
+		      character);
 }
 
 /* Decimal digits and nothing else, no zero in front. */
@@ -400,9 +436,8 @@ static bool name(struct op *op, const char *word)
 	if (strlen(word) > NF_EDGE_NAME_MAX)
 		return refuse(op, "the name \"%.80s\" is longer than %d bytes", word,
 			      NF_EDGE_NAME_MAX);
-	if (!all_printable(word))
-		return refuse(op, "the name \"%.80s\" has control characters or is not UTF-8",
-			      word);
+	if (!all_shown(op, "name", word))
+		return false;
 	op->text = word;
 	return true;
 }
@@ -512,8 +547,10 @@ static bool can_be_named(struct op *op)
 static bool device(struct op *op, const char *word, const char **to)
 {
 	if (!*word || strlen(word) >= DEVICE_TEXT || strpbrk(word, "/: \240") ||
-	    !strcmp(word, ".") || !strcmp(word, "..") || !all_printable(word))
+	    !strcmp(word, ".") || !strcmp(word, ".."))
 		return refuse(op, "bad device name \"%.80s\"", word);
+	if (!all_shown(op, "device name", word))
+		return false;
 	*to = word;
 	return true;
 }

@@ -232,8 +232,14 @@ int prefix_compare(const struct prefix *a, const struct prefix *b);
 /* The order of the kernel's listings: that, then by domain, none first. */
 int entry_compare(const struct entry *a, const struct entry *b);
 
-/* Bytes of the UTF-8 character at @text that is no control character, or 0. */
-size_t printable(const char *text);
+/* Bytes of the UTF-8 character at @text, which is not empty; 0: it is none. */
+size_t utf8(const char *text, uint32_t *character);
+
+/* Whether it is neither a control character nor one of NF_EDGE_UNSHOWN. */
+bool is_shown(uint32_t character);
+
+/* The first character that is not, or no UTF-8; NULL: there is none. */
+const char *first_unshown(const char *text);
 
 /* Whether all of @inner is in @outer. */
 bool prefix_covers(const struct prefix *outer, const struct prefix *inner);

@@ -89,7 +89,10 @@ static struct outcome run(command_fn command, const char *word, bool quiet, stru
 	return run_op(command, (struct op){ .text = word }, quiet, in);
 }
 
-/* One line, which a terminal shows as it is. The C library knows UTF-8 on its own. */
+/*
+ * One line, which a terminal shows as it is. The C library knows UTF-8 on its own, and not what turns
+ * text around.
+ */
 static void check_line(const struct text *err)
 {
 	const char *at = err->bytes, *end = at + err->length - 1;
@@ -100,7 +103,9 @@ static void check_line(const struct text *err)
 	while (at < end) {
 		size_t size = mbrtowc(&wide, at, end - at, &state);
 
-		PROPERTY(size && size <= (size_t)(end - at) && !iswcntrl(wide),
+		PROPERTY(size && size <= (size_t)(end - at) && !iswcntrl(wide) &&
+			 !(wide >= 0x200b && wide <= 0x200f) && !(wide >= 0x2028 && wide <= 0x202e) &&
+			 !(wide >= 0x2060 && wide <= 0x206f) && wide != 0xfeff,
 			 "an error line with byte %#x", (unsigned char)*at);
 		at += size;
 	}

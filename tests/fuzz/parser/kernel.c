@@ -121,22 +121,36 @@ static bool whole(const struct prefix *prefix)
 	return true;
 }
 
+/* Some of what hides or turns text, in UTF-8. */
+static bool shown(const char *text)
+{
+	static const char *const hidden[] = {
+		"\u00ad", "\u061c", "\u200b", "\u200d", "\u200e", "\u200f", "\u2028", "\u2029", "\u202a",
+		"\u202d", "\u202e", "\u2060", "\u2066", "\u2069", "\ufeff", "\ufe0f", "\U000e0041", "\u3164",
+	};
+	size_t i;
+
+	for (i = 0; text[i]; i++) {
+		if ((unsigned char)text[i] < ' ' || text[i] == 0x7f)
+			return false;
+	}
+	for (i = 0; i < sizeof(hidden) / sizeof(hidden[0]); i++) {
+		if (strstr(text, hidden[i]))
+			return false;
+	}
+	return true;
+}
+
 /* As the kernel's dev_valid_name(), whose isspace() knows Latin 1's no-break space. */
 static bool device(const char *name)
 {
 	return *name && strlen(name) < 16 && strcmp(name, ".") && strcmp(name, "..") &&
-	       !strpbrk(name, "/: \t\n\v\f\r\240");
+	       !strpbrk(name, "/: \t\n\v\f\r\240") && shown(name);
 }
 
 static bool partner_name(const char *name)
 {
-	size_t i;
-
-	for (i = 0; name[i]; i++) {
-		if ((unsigned char)name[i] < ' ' || name[i] == 0x7f)
-			return false;
-	}
-	return i <= NF_EDGE_NAME_MAX;	/* "": none any more */
+	return strlen(name) <= NF_EDGE_NAME_MAX && shown(name);	/* "": none any more */
 }
 
 static bool role_bit(uint32_t role)
