@@ -58,6 +58,12 @@ static bool are_alike(const struct entry *a, const struct entry *b)
 	       same(a->domain, b->domain);
 }
 
+/* How many entries there are when so many were read. */
+static size_t told(const struct change *change, size_t count)
+{
+	return change->entries > count ? change->entries : count;
+}
+
 static void put_partners(FILE *file, const char *command, const struct change *change, size_t most)
 {
 	size_t shown = change->count < most ? change->count : most, i;
@@ -83,17 +89,17 @@ static void put_partners(FILE *file, const char *command, const struct change *c
 		}
 	}
 	if (!shown)
-		fprintf(file, "%s: %u partners", command, change->entries);
-	else if (shown < change->entries)
-		fprintf(file, ", and %zu more", change->entries - shown);
+		fprintf(file, "%s: %zu partners", command, told(change, 0));
+	else if (shown < told(change, change->count))
+		fprintf(file, ", and %zu more", told(change, change->count) - shown);
 }
 
 static void put_rules(FILE *file, const struct change *change)
 {
 	size_t i;
 
-	if (change->rule_count < change->entries)
-		fprintf(file, "rule set: %u rows", change->entries);
+	if (!change->rule_count)
+		fprintf(file, "rule set: %zu rows", told(change, 0));
 	for (i = 0; i < change->rule_count; i++) {
 		const struct rule_change *rule = &change->rules[i];
 		const char *row = row_names[rule->row], *between = i ? "; " : "";
@@ -105,6 +111,8 @@ static void put_rules(FILE *file, const struct change *change)
 			fprintf(file, "%srule set %s peers %s",
 				rule->enabled >= 0 ? "; " : between, row, peers_names[rule->peers]);
 	}
+	if (change->rule_count && change->rule_count < change->entries)
+		fprintf(file, ", and %zu more", change->entries - change->rule_count);
 }
 
 /* A whole policy, come or come back. */

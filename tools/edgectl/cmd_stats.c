@@ -220,6 +220,12 @@ static void picture(const struct options *options, struct view *view, bool termi
 	view->lines = AROUND - 1 + rule_count + drop_count;
 }
 
+/* Whether one can be held against the other. */
+static bool are_alike(const struct stats *a, const struct stats *b)
+{
+	return a->rule_count == b->rule_count && a->drop_count == b->drop_count;
+}
+
 /* Looks, and shows what is new. */
 static int look(struct nl *nl, const struct options *options, struct view *view, uint64_t *last)
 {
@@ -231,7 +237,7 @@ static int look(struct nl *nl, const struct options *options, struct view *view,
 		return -1;
 	}
 	time = milliseconds();
-	view->elapsed = *last ? time - *last : 0;
+	view->elapsed = *last && are_alike(&view->before, &view->now) ? time - *last : 0;
 	*last = time;
 	picture(options, view, terminal);
 	stats_free(&view->before);

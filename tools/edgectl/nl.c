@@ -3,6 +3,7 @@
  * nl: the module behind plain functions. The only file that knows its netlink family.
  */
 #include <errno.h>
+#include <limits.h>
 #include <linux/genetlink.h>
 #include <linux/netlink.h>
 #include <netlink/genl/genl.h>
@@ -54,8 +55,9 @@ struct request {
 	bool interrupted;
 };
 
+/* libnl wants a NUL at the end of a NLA_STRING, and of no other type. */
 static const struct nla_policy policy[NF_EDGE_A_MAX + 1] = {
-	[NF_EDGE_A_VERSION]	= { .type = NLA_NUL_STRING },
+	[NF_EDGE_A_VERSION]	= { .type = NLA_STRING },
 	[NF_EDGE_A_MODE]	= { .type = NLA_U32 },
 	[NF_EDGE_A_UNLISTED]	= { .type = NLA_U32 },
 	[NF_EDGE_A_GENERATION]	= { .type = NLA_U32 },
@@ -68,13 +70,13 @@ static const struct nla_policy policy[NF_EDGE_A_MAX + 1] = {
 	[NF_EDGE_A_ROLE]	= { .type = NLA_U32 },
 	[NF_EDGE_A_ADDRESS]	= { .minlen = 4, .maxlen = 16 },
 	[NF_EDGE_A_PREFIX_LEN]	= { .type = NLA_U32 },
-	[NF_EDGE_A_DEV]		= { .type = NLA_NUL_STRING },
+	[NF_EDGE_A_DEV]		= { .type = NLA_STRING },
 	[NF_EDGE_A_GROUPS]	= { .type = NLA_U32 },
-	[NF_EDGE_A_NAME]	= { .type = NLA_NUL_STRING },
+	[NF_EDGE_A_NAME]	= { .type = NLA_STRING },
 	[NF_EDGE_A_ROW]		= { .type = NLA_U32 },
-	[NF_EDGE_A_CLASS]	= { .type = NLA_NUL_STRING },
-	[NF_EDGE_A_FROM]	= { .type = NLA_NUL_STRING },
-	[NF_EDGE_A_TO]		= { .type = NLA_NUL_STRING },
+	[NF_EDGE_A_CLASS]	= { .type = NLA_STRING },
+	[NF_EDGE_A_FROM]	= { .type = NLA_STRING },
+	[NF_EDGE_A_TO]		= { .type = NLA_STRING },
 	[NF_EDGE_A_ENABLED]	= { .type = NLA_U32 },
 	[NF_EDGE_A_PEERS]	= { .type = NLA_U32 },
 	[NF_EDGE_A_REASON]	= { .type = NLA_U32 },
@@ -86,16 +88,17 @@ static const struct nla_policy policy[NF_EDGE_A_MAX + 1] = {
 	[NF_EDGE_A_PROTOCOL]	= { .type = NLA_U32 },
 	[NF_EDGE_A_SPORT]	= { .type = NLA_U32 },
 	[NF_EDGE_A_DPORT]	= { .type = NLA_U32 },
-	[NF_EDGE_A_IIF]		= { .type = NLA_NUL_STRING },
-	[NF_EDGE_A_OIF]		= { .type = NLA_NUL_STRING },
+	[NF_EDGE_A_IIF]		= { .type = NLA_STRING },
+	[NF_EDGE_A_OIF]		= { .type = NLA_STRING },
 	[NF_EDGE_A_VERDICT]	= { .type = NLA_U32 },
 	[NF_EDGE_A_CONFIRM]	= { .type = NLA_U32 },
 	[NF_EDGE_A_COMMAND]	= { .type = NLA_U32 },
 	[NF_EDGE_A_ENTRIES]	= { .type = NLA_U32 },
 	[NF_EDGE_A_FINDING]	= { .type = NLA_U32 },
 	[NF_EDGE_A_LEFT_OUT]	= { .type = NLA_U32 },
-	[NF_EDGE_A_DOMAIN]	= { .type = NLA_NUL_STRING },
+	[NF_EDGE_A_DOMAIN]	= { .type = NLA_STRING },
 	[NF_EDGE_A_LEAVES]	= { .type = NLA_FLAG },
+	[NF_EDGE_A_IDLE]	= { .type = NLA_U32 },
 };
 
 /* What the family controller answers with; it fits into the same array. */
@@ -103,6 +106,16 @@ static const struct nla_policy controller_policy[NF_EDGE_A_MAX + 1] = {
 	[CTRL_ATTR_FAMILY_ID]	= { .type = NLA_U16 },
 	[CTRL_ATTR_VERSION]	= { .type = NLA_U32 },
 	[CTRL_ATTR_MCAST_GROUPS] = { .type = NLA_NESTED },
+};
+
+static const struct nla_policy group_policy[CTRL_ATTR_MCAST_GRP_MAX + 1] = {
+	[CTRL_ATTR_MCAST_GRP_NAME] = { .type = NLA_STRING },
+	[CTRL_ATTR_MCAST_GRP_ID] = { .type = NLA_U32 },
+};
+
+static const struct nla_policy error_policy[NLMSGERR_ATTR_MAX + 1] = {
+	[NLMSGERR_ATTR_MSG] = { .type = NLA_STRING },
+	[NLMSGERR_ATTR_OFFS] = { .type = NLA_U32 },
 };
 
 _Static_assert(CTRL_ATTR_MCAST_GROUPS <= NF_EDGE_A_MAX, "one array holds both");
@@ -135,9 +148,9 @@ static void read_tlvs(struct request *request, struct nlattr *tlvs, int length)
 	struct nlattr *attrs[NLMSGERR_ATTR_MAX + 1];
 	struct nl *nl = request->nl;
 
-	if (length <= 0 || nla_parse(attrs, NLMSGERR_ATTR_MAX, tlvs, length, NULL) < 0)
+	if (nla_parse(attrs, NLMSGERR_ATTR_MAX, tlvs, length, error_policy) < 0)
 		return;
-	if (attrs[NLMSGERR_ATTR_OFFS] && nla_len(attrs[NLMSGERR_ATTR_OFFS]) >= 4)
+	if (attrs[NLMSGERR_ATTR_OFFS])
 		request->offset = nla_get_u32(attrs[NLMSGERR_ATTR_OFFS]);
 	if (!attrs[NLMSGERR_ATTR_MSG] || nl->error.code == EPERM)
 		return;
@@ -162,30 +175,33 @@ static void explain_errno(struct nl *nl, int code)
 	}
 }
 
-/* @fixed: bytes of the message's payload before the extended ack. */
-static void read_error(struct request *request, struct nlmsghdr *header, int code,
-		       uint32_t fixed)
+/* @error: below 0; @fixed: bytes of the message's payload before the extended ack. */
+static void read_error(struct request *request, struct nlmsghdr *header, int error, size_t fixed)
 {
-	int length = nlmsg_datalen(header) - NLMSG_ALIGN(fixed);
+	const size_t length = nlmsg_datalen(header), start = NLMSG_ALIGN(fixed);
 
-	explain_errno(request->nl, code);
-	if (header->nlmsg_flags & NLM_F_ACK_TLVS)
-		read_tlvs(request, (struct nlattr *)((char *)nlmsg_data(header) +
-						     NLMSG_ALIGN(fixed)), length);
+	explain_errno(request->nl, error < 0 && error > INT_MIN ? -error : EPROTO);
+	if (header->nlmsg_flags & NLM_F_ACK_TLVS && start < length)
+		read_tlvs(request, (struct nlattr *)((char *)nlmsg_data(header) + start),
+			  length - start);
 }
 
 /* An error; 0 is the answer to a change that was made. */
 static void take_error(struct request *request, struct nlmsghdr *header)
 {
 	struct nlmsgerr *error = nlmsg_data(header);
-	uint32_t fixed = sizeof(*error);
+	size_t fixed = sizeof(*error);
 
 	request->done = true;
-	if (nlmsg_datalen(header) < (int)sizeof(*error) || !error->error)
+	if (nlmsg_datalen(header) < (int)sizeof(*error)) {
+		set_error(request->nl, EBADMSG, "the kernel's answer cannot be understood");
 		return;
-	if (!(header->nlmsg_flags & NLM_F_CAPPED))
+	}
+	if (!error->error)
+		return;
+	if (!(header->nlmsg_flags & NLM_F_CAPPED) && error->msg.nlmsg_len > NLMSG_HDRLEN)
 		fixed += error->msg.nlmsg_len - NLMSG_HDRLEN;
-	read_error(request, header, -error->error, fixed);
+	read_error(request, header, error->error, fixed);
 }
 
 /* The end of a dump carries an error as well. */
@@ -197,7 +213,7 @@ static void take_end(struct request *request, struct nlmsghdr *header)
 	if (nlmsg_datalen(header) >= (int)sizeof(code))
 		memcpy(&code, nlmsg_data(header), sizeof(code));
 	if (code < 0)
-		read_error(request, header, -code, sizeof(code));
+		read_error(request, header, code, sizeof(code));
 }
 
 static void answer_errno(struct nl *nl, int code)
@@ -341,6 +357,7 @@ static void put_address(struct nl_msg *message, int attr, const struct prefix *p
 	nla_put(message, attr, prefix->size, prefix->bytes);
 }
 
+/* False: @prefix is empty. */
 static bool get_address(const struct nlattr *attr, struct prefix *prefix)
 {
 	memset(prefix, 0, sizeof(*prefix));
@@ -818,10 +835,11 @@ static int fill_interface(struct nlattr **attrs, void *element)
 {
 	struct entry *entry = element;
 
-	get_address(attrs[NF_EDGE_A_ADDRESS], &entry->prefix);
-	entry->mask = 1u << (get_u32(attrs[NF_EDGE_A_ROLE]) & 31);
-	if (entry->mask >= 1u << NF_EDGE_ROLE_COUNT)
+	uint32_t role = get_u32(attrs[NF_EDGE_A_ROLE]);
+
+	if (!get_address(attrs[NF_EDGE_A_ADDRESS], &entry->prefix) || role >= NF_EDGE_ROLE_COUNT)
 		return EPROTO;
+	entry->mask = 1u << role;
 	if (!attrs[NF_EDGE_A_DEV])
 		return 0;
 	entry->text = copy_string(attrs[NF_EDGE_A_DEV]);
@@ -869,11 +887,17 @@ int nl_partner_flush(struct nl *nl, uint32_t groups)
 static int fill_partner(struct nlattr **attrs, void *element)
 {
 	struct entry *entry = element;
+	uint32_t groups = get_u32(attrs[NF_EDGE_A_GROUPS]), length;
 
-	if (get_address(attrs[NF_EDGE_A_ADDRESS], &entry->prefix) &&
-	    attrs[NF_EDGE_A_PREFIX_LEN])
-		entry->prefix.len = get_u32(attrs[NF_EDGE_A_PREFIX_LEN]);
-	entry->mask = get_u32(attrs[NF_EDGE_A_GROUPS]);
+	if (!get_address(attrs[NF_EDGE_A_ADDRESS], &entry->prefix) ||
+	    groups >> NF_EDGE_GROUP_COUNT)
+		return EPROTO;
+	length = attrs[NF_EDGE_A_PREFIX_LEN] ? get_u32(attrs[NF_EDGE_A_PREFIX_LEN]) :
+					       entry->prefix.len;
+	if (length > entry->prefix.len)
+		return EPROTO;
+	entry->prefix.len = length;
+	entry->mask = groups;
 	entry->leaves = attrs[NF_EDGE_A_LEAVES];
 	entry->packets = get_u64(attrs[NF_EDGE_A_PACKETS]);
 	entry->idle = get_u32(attrs[NF_EDGE_A_IDLE]);
@@ -885,6 +909,15 @@ static int fill_partner(struct nlattr **attrs, void *element)
 	       (attrs[NF_EDGE_A_DOMAIN] && !entry->domain) ? ENOMEM : 0;
 }
 
+static bool all_have_domain(const struct entry *list, size_t count)
+{
+	size_t i;
+
+	for (i = 0; i < count && list[i].domain; i++)
+		;
+	return i == count;
+}
+
 int nl_partners(struct nl *nl, const struct partner_filter *filter, struct entry **list,
 		size_t *count)
 {
@@ -893,6 +926,13 @@ int nl_partners(struct nl *nl, const struct partner_filter *filter, struct entry
 
 	*list = all.elements;
 	*count = all.count;
+	if (!result && filter->domain && !all_have_domain(*list, *count)) {
+		answer_errno(nl, EPROTO);
+		forget(&all, true);
+		*list = NULL;
+		*count = 0;
+		return -1;
+	}
 	return result;
 }
 
@@ -1003,6 +1043,19 @@ static int take_findings(struct nlmsghdr *answer, struct verdict *verdict)
 	return result;
 }
 
+/* What accepts is a row, what drops is a reason, and what passes may be one. */
+static bool is_whole(const struct verdict *verdict)
+{
+	switch (verdict->verdict) {
+	case NF_EDGE_VERDICT_ACCEPT:
+		return verdict->row >= 0 && verdict->reason < 0;
+	case NF_EDGE_VERDICT_DROP:
+		return verdict->row < 0 && verdict->reason >= 0;
+	default:
+		return verdict->row < 0;
+	}
+}
+
 static int take_verdict(struct nlattr **attrs, void *into)
 {
 	const struct explained *explained = into;
@@ -1016,6 +1069,8 @@ static int take_verdict(struct nlattr **attrs, void *into)
 		verdict->reason = get_u32(attrs[NF_EDGE_A_REASON]);
 	if (verdict->verdict >= NF_EDGE_VERDICT_COUNT || verdict->mode >= NF_EDGE_MODE_COUNT ||
 	    verdict->row >= NF_EDGE_ROW_COUNT || verdict->reason >= NF_EDGE_REASON_COUNT)
+		return EPROTO;
+	if (!is_whole(verdict))
 		return EPROTO;
 	return take_findings(explained->request->answer, verdict);
 }
@@ -1103,6 +1158,28 @@ static int take_changed_rule(struct nlattr **attrs, struct rule_change *rule)
 	return rule->row < NF_EDGE_ROW_COUNT && rule->peers < NF_EDGE_PEERS_COUNT ? 0 : EPROTO;
 }
 
+static int add_changed_rule(struct nlattr **attrs, struct change *change)
+{
+	struct rule_change *list = grow(change->rules, change->rule_count, &change->rule_room,
+					sizeof(*list));
+
+	if (!list)
+		return ENOMEM;
+	change->rules = list;
+	return take_changed_rule(attrs, &list[change->rule_count++]);
+}
+
+static int add_changed_partner(struct nlattr **attrs, struct change *change)
+{
+	struct entry *list = grow(change->list, change->count, &change->room, sizeof(*list));
+
+	if (!list)
+		return ENOMEM;
+	change->list = list;
+	memset(&list[change->count], 0, sizeof(*list));
+	return fill_partner(attrs, &list[change->count++]);
+}
+
 /* An entry is a row or a partner, by the command. */
 static int take_entry(struct nlattr *entry, struct change *change)
 {
@@ -1111,28 +1188,45 @@ static int take_entry(struct nlattr *entry, struct change *change)
 	if (nla_parse_nested(attrs, NF_EDGE_A_MAX, entry, policy) < 0)
 		return EPROTO;
 	if (change->command == NF_EDGE_CMD_RULE_SET)
-		return take_changed_rule(attrs, &change->rules[change->rule_count++]);
-	return fill_partner(attrs, &change->list[change->count++]);
+		return add_changed_rule(attrs, change);
+	return add_changed_partner(attrs, change);
 }
 
+/* However many it is told that there are; of a command that has none they mean nothing. */
 static int take_entries(struct nlmsghdr *message, struct change *change)
 {
 	struct genlmsghdr *header = nlmsg_data(message);
 	int rest, result = 0;
 	struct nlattr *attr;
 
-	change->list = calloc(change->entries + 1, sizeof(*change->list));
-	change->rules = calloc(change->entries + 1, sizeof(*change->rules));
-	if (!change->list || !change->rules)
-		return ENOMEM;
+	if (change->command != NF_EDGE_CMD_RULE_SET && change->command != NF_EDGE_CMD_PARTNER_ADD &&
+	    change->command != NF_EDGE_CMD_PARTNER_DEL)
+		return 0;
 	nla_for_each_attr(attr, genlmsg_attrdata(header, 0), genlmsg_attrlen(header, 0), rest) {
-		if (nla_type(attr) != NF_EDGE_A_ENTRY || result)
-			continue;
-		if (change->count + change->rule_count == change->entries)
-			return EPROTO;
-		result = take_entry(attr, change);
+		if (!result && nla_type(attr) == NF_EDGE_A_ENTRY)
+			result = take_entry(attr, change);
 	}
 	return result;
+}
+
+/* An Edge address, or the role of those that are gone. */
+static int take_changed_interface(struct nlattr **attrs, struct change *change)
+{
+	bool one = change->command == NF_EDGE_CMD_INTERFACE_ADD ||
+		   change->command == NF_EDGE_CMD_INTERFACE_DEL;
+	uint32_t role = get_u32(attrs[NF_EDGE_A_ROLE]);
+
+	if (attrs[NF_EDGE_A_ROLE]) {
+		if (role >= NF_EDGE_ROLE_COUNT)
+			return EPROTO;
+		change->roles = 1u << role;
+	}
+	if (!get_address(attrs[NF_EDGE_A_ADDRESS], &change->interface.prefix) && one)
+		return EPROTO;
+	if (!attrs[NF_EDGE_A_DEV])
+		return 0;
+	change->interface.text = copy_string(attrs[NF_EDGE_A_DEV]);
+	return change->interface.text ? 0 : ENOMEM;
 }
 
 static int take_change(struct nlattr **attrs, struct nlmsghdr *message, struct change *change)
@@ -1144,13 +1238,8 @@ static int take_change(struct nlattr **attrs, struct nlmsghdr *message, struct c
 	change->entries = get_u32(attrs[NF_EDGE_A_ENTRIES]);
 	change->left = attrs[NF_EDGE_A_CONFIRM] ? (int64_t)get_u32(attrs[NF_EDGE_A_CONFIRM]) : -1;
 	change->groups = get_u32(attrs[NF_EDGE_A_GROUPS]);
-	if (attrs[NF_EDGE_A_ROLE])
-		change->roles = 1u << (get_u32(attrs[NF_EDGE_A_ROLE]) & 31);
-	if (attrs[NF_EDGE_A_ADDRESS])
-		get_address(attrs[NF_EDGE_A_ADDRESS], &change->interface.prefix);
-	if (attrs[NF_EDGE_A_DEV])
-		change->interface.text = copy_string(attrs[NF_EDGE_A_DEV]);
-	return take_settings(attrs, &change->settings) ?: take_entries(message, change);
+	return take_settings(attrs, &change->settings) ?: take_changed_interface(attrs, change) ?:
+	       take_entries(message, change);
 }
 
 static const char *take_device(const struct nlattr *attr, char text[DEVICE_TEXT])
@@ -1179,12 +1268,27 @@ static int take_drop(struct nlattr **attrs, struct event *event)
 	       dropped->row < NF_EDGE_ROW_COUNT ? 0 : EPROTO;
 }
 
+/* Of several the first: the module's own stand before those of the request that it repeats. */
+static void take_first(struct nlmsghdr *message, struct nlattr *attrs[NF_EDGE_A_MAX + 1])
+{
+	struct genlmsghdr *header = nlmsg_data(message);
+	struct nlattr *attr;
+	int rest;
+
+	nla_for_each_attr(attr, genlmsg_attrdata(header, 0), genlmsg_attrlen(header, 0), rest) {
+		if (nla_type(attr) <= NF_EDGE_A_MAX && !attrs[nla_type(attr)])
+			attrs[nla_type(attr)] = attr;
+	}
+}
+
 static int take_event(struct nlmsghdr *header, struct event *event)
 {
 	struct nlattr *attrs[NF_EDGE_A_MAX + 1];
 
 	if (genlmsg_parse(header, 0, attrs, NF_EDGE_A_MAX, policy) < 0)
 		return EPROTO;
+	memset(attrs, 0, sizeof(attrs));
+	take_first(header, attrs);
 	switch (((struct genlmsghdr *)nlmsg_data(header))->cmd) {
 	case NF_EDGE_CMD_CONFIG_NTF:
 		event->kind = EVENT_CHANGE;
@@ -1274,7 +1378,7 @@ static void take_group(struct nlattr *nest, struct family *family)
 	struct nlattr *attrs[CTRL_ATTR_MCAST_GRP_MAX + 1];
 	int group;
 
-	if (nla_parse_nested(attrs, CTRL_ATTR_MCAST_GRP_MAX, nest, NULL) < 0 ||
+	if (nla_parse_nested(attrs, CTRL_ATTR_MCAST_GRP_MAX, nest, group_policy) < 0 ||
 	    !attrs[CTRL_ATTR_MCAST_GRP_NAME] || !attrs[CTRL_ATTR_MCAST_GRP_ID])
 		return;
 	for (group = 0; group < GROUP_COUNT; group++) {

@@ -145,13 +145,13 @@ int nl_explain(struct nl *nl, const struct flow *flow, struct verdict *verdict);
  * struct change - a change of the policy in force, as it was asked for
  * @command: enum nf_edge_cmd, what made it
  * @generation: of the policy, afterwards; @interfaces and @partners likewise
- * @entries: partners or rows that were asked for
+ * @entries: partners or rows that were asked for, as it is told; no more than that
  * @left: seconds to confirm the policy in; negative: it does not wait for that
  * @settings: those given
  * @roles: of an Edge address, or of those that are gone; 0: not given
  * @groups: to be left by all partners; 0: not given
  * @interface: an Edge address, its text the device
- * @list: partners, @count of them; may be fewer than @entries
+ * @list: partners, @count of them; may be fewer than @entries, or none
  * @rules: rows, @rule_count of them; likewise
  */
 struct change {
@@ -167,8 +167,10 @@ struct change {
 	struct entry interface;
 	struct entry *list;
 	size_t count;
+	size_t room;
 	struct rule_change *rules;
 	size_t rule_count;
+	size_t rule_room;
 };
 
 /**
