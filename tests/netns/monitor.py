@@ -181,7 +181,7 @@ class Monitor:
         self.process = there(lambda: subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE))
         os.set_blocking(self.process.stdout.fileno(), False)
         self.text, self.seen = b"", []
-        until(lambda: self.groups() == (1 if words else 2))
+        until(self.listens)
         time.sleep(TICK)
 
     def __enter__(self):
@@ -191,12 +191,13 @@ class Monitor:
         if self.process.poll() is None:
             self.end(signal.SIGTERM)
 
-    def groups(self):
-        """How many it has joined; libnl makes a socket's number of the process'."""
+    def listens(self):
+        """Whether it has joined its groups; libnl makes a socket's number of the process'. The last is
+        the family controller's, which has its number: 16."""
         with open(f"/proc/{self.process.pid}/net/netlink", encoding="ascii") as file:
             sockets = [line.split() for line in file]
-        return max([bin(int(words[3], 16)).count("1") for words in sockets
-                    if words[1] == "16" and int(words[2]) & 0x3fffff == self.process.pid], default=0)
+        return any(int(words[3], 16) & 1 << 15 for words in sockets
+                   if words[1] == "16" and int(words[2]) & 0x3fffff == self.process.pid)
 
     def lines(self, count, patience=PATIENCE):
         """All its lines, when there are so many."""

@@ -272,6 +272,7 @@ static const char *const event_names[] = {
 	[EVENT_CHANGE] = "config",
 	[EVENT_DROP] = "drop",
 	[EVENT_LOST] = "lost",
+	[EVENT_UNLOADED] = "unloaded",
 };
 
 static void put_event(FILE *file, const struct event *event, size_t most)
@@ -280,8 +281,10 @@ static void put_event(FILE *file, const struct event *event, size_t most)
 		put_change(file, &event->change, most);
 	else if (event->kind == EVENT_DROP)
 		put_drop(file, &event->dropped);
-	else
+	else if (event->kind == EVENT_LOST)
 		fputs("some events were lost", file);
+	else
+		fputs("the module has been unloaded", file);
 }
 
 static void out_change(struct out *out, const struct change *change)
@@ -364,8 +367,9 @@ static void show(const struct options *options, const struct event *event)
 	free(text);
 }
 
-/* Shows the next, if it is wanted. 0, or -1 as nl_event(). */
-static int show_next(struct nl *nl, const struct options *options, const struct op *op)
+/* Shows the next, if it is wanted. 0, or -1 as nl_event(). @more: whether others may come. */
+static int show_next(struct nl *nl, const struct options *options, const struct op *op,
+		     bool *more)
 {
 	struct event event = { 0 };
 	int result = nl_event(nl, &event);
@@ -373,6 +377,7 @@ static int show_next(struct nl *nl, const struct options *options, const struct 
 	if (!result && event.kind != EVENT_NONE &&
 	    (event.kind != EVENT_DROP || is_wanted(op, &event.dropped)))
 		show(options, &event);
+	*more = event.kind != EVENT_UNLOADED;
 	event_free(&event);
 	return result < 0 ? result : 0;
 }
@@ -380,12 +385,13 @@ static int show_next(struct nl *nl, const struct options *options, const struct 
 int cmd_monitor(const struct options *options, struct op *op)
 {
 	struct nl *nl = nl_attach();
+	bool more = true;
 	int result;
 
 	live_begin();
 	result = nl_listen(nl, op->value ? op->value : LISTEN_CONFIG | LISTEN_DROPS);
-	while (!result && live_wait(nl_fd(nl), -1) == LIVE_READY) {
-		result = show_next(nl, options, op);
+	while (!result && more && live_wait(nl_fd(nl), -1) == LIVE_READY) {
+		result = show_next(nl, options, op, &more);
 		if (!out_flush())
 			break;
 	}

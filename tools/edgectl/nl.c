@@ -21,6 +21,7 @@
 #define SMALL_BYTES	1024	/* messages with a few fixed attributes */
 #define ENTRY_BYTES	384	/* the largest entry, rounded up */
 #define DUMP_TRIES	20
+#define CTRL_NOTIFY	GENL_ID_CTRL	/* the family controller's own group has its number */
 
 enum { GROUP_CONFIG, GROUP_DROPS, GROUP_COUNT };
 
@@ -1103,7 +1104,7 @@ int nl_explain(struct nl *nl, const struct flow *flow, struct verdict *verdict)
 
 int nl_listen(struct nl *nl, unsigned int groups)
 {
-	int group;
+	int controller = CTRL_NOTIFY, group;
 
 	for (group = 0; group < GROUP_COUNT; group++) {
 		if (!(groups & 1u << group) || !nl->sock)
@@ -1117,7 +1118,11 @@ int nl_listen(struct nl *nl, unsigned int groups)
 					 "not permitted (to hear of drops needs CAP_NET_ADMIN)" :
 					 strerror(errno));
 	}
-	return nl->sock ? 0 : -1;
+	if (!nl->sock)
+		return -1;
+	/* To hear of the end is a comfort, and need not be possible. */
+	setsockopt(nl_fd(nl), SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &controller, sizeof(controller));
+	return 0;
 }
 
 int nl_fd(const struct nl *nl)
@@ -1301,6 +1306,18 @@ static int take_event(struct nlmsghdr *header, struct event *event)
 	}
 }
 
+/* What the family controller tells: of our family only its end counts. */
+static void take_controller(struct nl *nl, struct nlmsghdr *header, struct event *event)
+{
+	struct nlattr *attrs[NF_EDGE_A_MAX + 1];
+
+	if (genlmsg_parse(header, 0, attrs, NF_EDGE_A_MAX, controller_policy) < 0 ||
+	    ((struct genlmsghdr *)nlmsg_data(header))->cmd != CTRL_CMD_DELFAMILY)
+		return;
+	if (attrs[CTRL_ATTR_FAMILY_ID] && nla_get_u16(attrs[CTRL_ATTR_FAMILY_ID]) == nl->family)
+		event->kind = EVENT_UNLOADED;
+}
+
 int nl_event(struct nl *nl, struct event *event)
 {
 	static char buffer[RECEIVE_BYTES] __attribute__((aligned(NLMSG_ALIGNTO)));
@@ -1319,8 +1336,12 @@ int nl_event(struct nl *nl, struct event *event)
 	}
 	if (length < 0)
 		return set_error(nl, errno, strerror(errno));
-	if (from.nl_pid || !NLMSG_OK(header, length) || header->nlmsg_type != nl->family)
-		return 0;	/* not the module's */
+	if (from.nl_pid || !NLMSG_OK(header, length))
+		return 0;	/* not the kernel's */
+	if (header->nlmsg_type == GENL_ID_CTRL)
+		take_controller(nl, header, event);
+	if (header->nlmsg_type != nl->family)
+		return 0;
 	set_error(nl, 0, "");
 	answer_errno(nl, take_event(header, event));
 	return nl->error.code ? -1 : 0;

@@ -191,11 +191,12 @@ struct dropped {
 
 /**
  * struct event - what happened; zero it
- * @kind: which of the two, or that some were lost, or that it is none to be told
+ * @kind: which of the two, or that some were lost, that the module has been unloaded, after which
+ *	none comes, or that it is none to be told
  * @text: storage of the devices' names
  */
 struct event {
-	enum { EVENT_NONE, EVENT_CHANGE, EVENT_DROP, EVENT_LOST } kind;
+	enum { EVENT_NONE, EVENT_CHANGE, EVENT_DROP, EVENT_LOST, EVENT_UNLOADED } kind;
 	struct change change;
 	struct dropped dropped;
 	char text[2][DEVICE_TEXT];
@@ -204,7 +205,7 @@ struct event {
 #define LISTEN_CONFIG	(1 << 0)
 #define LISTEN_DROPS	(1 << 1)
 
-/* Joins the groups. The handle is for nl_event() only, from then on. */
+/* Joins the groups, the family controller's last. The handle is then for nl_event() only. */
 int nl_listen(struct nl *nl, unsigned int groups);
 /* What poll() is to wait for. */
 int nl_fd(const struct nl *nl);
