@@ -3,21 +3,28 @@
 #
 # packaging/boot/upgrade: another module takes over under running traffic. A stranger, who knocks all the while,
 # gets in at no moment, admitted flows go on, and what cannot take over changes nothing, or is
-# replaced by the module before.
+# replaced by the module before. A user without rights holds it up for seconds, and is named; a change
+# that comes too late is told.
 #
 #     outside                   gw                    inside
 #   partner, stranger  ----  nf_edge, GATE  ----  av, access         (tests/faults/lib/traffic.py)
 
+import ctypes
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
 import tempfile
+import threading
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "../faults/lib"))
 from faults import *  # noqa: E402,F403
-from lab import EDGECTL, enter, on_thread  # noqa: E402
+import schema  # noqa: E402
+from genl import Genl, Spec  # noqa: E402
+from lab import EDGECTL, enter, on_thread, until  # noqa: E402
+from nl import DUMP, generic  # noqa: E402
 from traffic import *  # noqa: E402,F403
 
 UPGRADE, LOAD = (os.path.join(TREE, "packaging/boot", name) for name in ("upgrade", "load"))
@@ -29,7 +36,7 @@ interface add av {GATE}
 interface add access {SPARE}
 rule set av-stun-in peers listed
 partner add {PARTNER} {PARTNER6} group federation,messenger name fabrikam
-"""
+""" + "".join(f"partner add 198.18.0.{i} 198.18.1.{i} 198.18.2.{i} name crowd\n" for i in range(256))
 
 if sys.argv[1:] != ["inside"]:
     load_dependencies()
@@ -162,6 +169,59 @@ class Callers:
         use(data)
 
 
+class Nobody:
+    """A process of a user without rights, who does something first, and then nothing. Its name would
+    clear a terminal, and reads like advice."""
+
+    NAME, SHOWN = b"\x1b[2J\nkill 1\\c'", "??2J?kill?1?c?"
+
+    def __init__(self, does):
+        there, ready = os.pipe()
+        self.pid = os.fork()
+        if not self.pid:
+            try:
+                os.setgroups([])
+                os.setresgid(65534, 65534, 65534)
+                os.setresuid(65534, 65534, 65534)
+                libc.prctl(15, self.NAME, 0, 0, 0)	# PR_SET_NAME
+                os.write(ready, b"%d" % (does() or 0))
+                signal.pause()
+            except BaseException:
+                traceback.print_exc()
+            os._exit(1)
+        os.close(ready)
+        self.told = int(os.read(there, 16) or -1)
+        os.close(there)
+
+    def end(self):
+        os.kill(self.pid, signal.SIGKILL)
+        os.waitpid(self.pid, 0)
+
+    def words(self):
+        return f"process {self.pid} ({self.SHOWN}) of user nobody"
+
+
+def listing():
+    """One that nobody reads."""
+    asked = Genl(SPEC)
+    asked.socket.send(asked.encode(asked.family, generic(SPEC.ops["partner-get"].value), DUMP))
+    NOT_READ.append(asked)
+
+
+def own_namespaces():
+    """Two: it is in the second one; of the first it has a file open, whose number it tells."""
+    unshare(CLONE_NEWUSER | CLONE_NEWNET)
+    kept = os.open("/proc/self/ns/net", os.O_RDONLY)
+    unshare(CLONE_NEWNET)
+    return kept
+
+
+def unshare(flags):
+    if libc.unshare(flags):
+        raise OSError(ctypes.get_errno(), "unshare")
+
+
+SPEC, NOT_READ, CLONE_NEWUSER = Spec(), [], 0x10000000
 tap = Tap()
 scratch = tempfile.mkdtemp()
 os.mkdir(f"{scratch}/bin")
@@ -189,11 +249,11 @@ def other(text):
     return (text[:-1] + ("7" if text[-1] != "7" else "8")).encode()
 
 
-def installed(path):
+def installed(path, afterwards="true"):
     """It is what modprobe and modinfo find; None: nothing is."""
     find = f'for word; do shift; [ "$word" != nf_edge ] || word={path}; set -- "$@" "$word"; done'
     fail = 'echo "modinfo: ERROR: Module nf_edge not found." >&2; exit 1'
-    stand_in("modprobe", f'[ "$1" != nf_edge ] || exec insmod {path}; exec {shutil.which("modprobe")} "$@"')
+    stand_in("modprobe", f'[ "$1" = nf_edge ] || exec {shutil.which("modprobe")} "$@"; insmod {path} && {afterwards}')
     stand_in("modinfo", f'[ "$1" != -n ] || {{ echo {path}; exit; }}; {find}; exec {shutil.which("modinfo")} "$@"'
              if path else fail)
 
@@ -221,9 +281,9 @@ def tables():
     return subprocess.run(["nft", "list", "tables"], capture_output=True, text=True, check=True).stdout
 
 
-def expect(name, want, *said, module, policy=None, table=""):
+def expect(name, want, *said, module, policy=None, table="", options=()):
     """What upgrade does: its exit status and words, and what is there afterwards."""
-    status, words = run(UPGRADE, state)
+    status, words = run(UPGRADE, *options, state)
     tap.check(f"{name}: told", status == want and all(each in words for each in said), f"{status}: {words}", said)
     tap.check(f"{name}: module and policy", loaded() == module and (policy is None or edgectl("save") == policy),
               f"{loaded()}, not {module}")
@@ -261,15 +321,35 @@ installed(new)
 edgectl("load", "--confirm", "600", "-", text=POLICY)
 expect("a policy waits", 1, "waits for its confirmation", "nothing has changed", module=OLD)
 edgectl("revert")
+os.mkfifo("/run/netns/fifo")	# no namespace, and who opens it waits for ever
 edgectl("-n", "inside", "mode", "audit")
-expect("a policy elsewhere", 1, "/run/netns/inside; nothing has changed", module=OLD, policy=policy)
+for options in (), ("--others",):
+    expect(" ".join(["a policy elsewhere", *options]), 1, "there is a policy in network namespace /run/netns/inside",
+           "policies of other network namespaces would be lost", "nothing has changed", module=OLD, policy=policy,
+           options=options)
 edgectl("-n", "inside", "mode", "enforce")
+stand_in("xargs", "exit 124")
+expect("too many network namespaces", 1, "not all network namespaces could be looked at in 30 s", "upgrade --others goes on",
+       "nothing has changed", module=OLD, policy=policy)
+os.remove(f"{scratch}/bin/xargs")
+nobody = Nobody(own_namespaces)
+THEIRS = f"/proc/{nobody.pid}/ns/net", f"/proc/{nobody.pid}/fd/{nobody.told}"
+for file in THEIRS:
+    subprocess.run(["nsenter", f"--net={file}", EDGECTL, "mode", "audit"], check=True)
+ELSEWHERE = f"there is a policy in the network namespace of {nobody.words()}\n"
+words = expect("policies of somebody else", 1, ELSEWHERE, "upgrade --others goes on", "nothing has changed",
+               module=OLD, policy=policy)
+tap.check("both are told", words.count(ELSEWHERE) == 2, words)
+nobody.end()
+nobody = Nobody(listing)
+expect("a listing that is not read", 1, f"{nobody.words()} has a netlink listing that it does not read (kill {nobody.pid})",
+       "cannot be unloaded; nothing has changed", module=OLD, policy=policy)
+nobody.end()
 stand_in("nft", "exit 1")
 expect("nft fails", 1, "nft has failed; nothing has changed", module=OLD, policy=policy)
 os.remove(f"{scratch}/bin/nft")
-stand_in("rmmod", f"{EDGECTL} unlisted pass; exit 1")
-expect("the module is in use", 1, "cannot be unloaded; nothing has changed", module=OLD)
-edgectl("unlisted", "drop")
+stand_in("rmmod", "echo not now >&2; exit 1")
+expect("the module cannot be unloaded", 1, "not now", "cannot be unloaded; nothing has changed", module=OLD, policy=policy)
 stand_in("nft", f"{EDGECTL} unlisted pass; exec {shutil.which('nft')} \"$@\"")
 expect("the policy changes", 1, "changed meanwhile", "nothing has changed", module=OLD)
 for name in ("nft", "rmmod"):
@@ -300,6 +380,7 @@ GUARD = "table inet nf_edge_guard\n"
 stand_in("modprobe", f"exec insmod {scratch}/broken.ko")
 expect("no copy", 1, f"no copy of module {NEW_VERSION}", "nothing is forwarded that has an Edge address",
        module=None, table=GUARD)
+expect("once more", 1, "is not loaded", module=None, table=GUARD)
 tap.check("nobody gets through, but to the appliance itself", set(callers.silence()) == {TO_GATE})
 ping = ["ip", "netns", "exec", "inside", "ping", "-qc", "1", "-W", "5"]
 tap.check("whose other addresses answer, too", not subprocess.run([*ping, HOME], capture_output=True, check=False).returncode)
@@ -311,8 +392,37 @@ tap.check("mended, it is loaded", run("sh", LOAD, saved, f"{state}/last-good.con
 tap.check("and open", not tables() and edgectl("save") == policy)
 tap.check("the calls go on, and nobody else got in", set(callers.progress()) == {TO_GATE})
 
+REAL = {name: shutil.which(name) for name in ("rmmod", "cat")}
+stand_in("rmmod", f"{EDGECTL} unlisted pass; {EDGECTL} stats reset; exec {REAL['rmmod']} \"$@\"")
+installed(new)
+monitor = subprocess.Popen([EDGECTL, "-j", "monitor", "config"], stdout=subprocess.PIPE, text=True)
+words = expect("a change just before the module is unloaded", 1, "a change came too late, and is lost: unlisted pass\n",
+               "has taken over", "without these changes", module=NEW, policy=policy)
+tap.check("and no other is told", words.count("too late") == 1, words)
+os.remove(f"{scratch}/bin/rmmod")
+events = [json.loads(line) for line in monitor.communicate(timeout=PATIENCE)[0].splitlines()]
+tap.check("who listens to changes hears of the end, and ends", not monitor.returncode
+          and events[-1]["event"] == "unloaded" and not [fault for event in events for fault in schema.faults("monitor", event)], events)
+installed(old, f"{EDGECTL} partner add 198.51.100.98")
+expect("a change just after the new one is loaded", 1, "the policy was changed before it was loaded", "has taken over",
+       module=OLD, policy=policy)
+
+installed(new)
+nobody = Nobody(lambda: listing() or own_namespaces())
+subprocess.run(["nsenter", f"--net=/proc/{nobody.pid}/fd/{nobody.told}", EDGECTL, "mode", "audit"], check=True)
+stand_in("cat", f'[ "$1" != /sys/module/nf_edge/refcnt ] || nft list tables >{scratch}/waits; exec {REAL["cat"]} "$@"')
+released = threading.Thread(target=lambda: until(lambda: os.path.exists(f"{scratch}/waits"), 300) and nobody.end())
+released.start()
+expect("a policy of somebody else, and his listing that ends in time", 0, f"there is a policy in the network namespace of {nobody.words()}",
+       "these policies are lost", "has taken over", module=NEW, policy=policy, options=["--others"])
+released.join()
+with open(f"{scratch}/waits", encoding="ascii") as file:
+    tap.check("nothing is closed while it is waited for", not file.read())
+os.remove(f"{scratch}/bin/cat")
+tap.check("the calls go on, and nobody else got in", set(callers.progress()) == {TO_GATE})
+
 stand_in("nft", f"tee -a {scratch}/rules | {shutil.which('nft')} \"$@\"")
-for mode, path, now in ("off", new, NEW), ("audit", old, OLD):
+for mode, path, now in ("off", old, OLD), ("audit", new, NEW):
     edgectl("mode", mode)
     installed(path)
     expect(f"in mode {mode}", 0, "has taken over", module=now, policy=policy.replace("enforce", mode))
