@@ -201,6 +201,28 @@ static struct sk_buff *drop_message(const struct edge_policy *policy, const stru
 	return msg;
 }
 
+bool edge_events_may_tell(struct edge_net *edge, enum nf_edge_reason reason)
+{
+	struct edge_told *told = &edge->told[reason];
+
+	if (may_tell(told))
+		return true;
+	atomic_inc(&told->left_out);
+	return false;
+}
+
+/*
+ * Whoever joined the group did so in another namespace. Nobody was told, and nobody left out; the
+ * rest of this tick is as if nobody listened anywhere. Of a listener here whose socket is full this
+ * is said too: its socket tells it that it lost something.
+ */
+static void nobody_heard(struct edge_net *edge, struct edge_told *told)
+{
+	atomic_dec(&told->told);
+	atomic_set(&told->left_out, 0);
+	WRITE_ONCE(edge->unheard, jiffies);
+}
+
 void edge_events_drop(struct edge_net *edge, const struct edge_policy *policy,
 		      const struct edge_flow *flow, enum nf_edge_reason reason)
 {
@@ -208,18 +230,14 @@ void edge_events_drop(struct edge_net *edge, const struct edge_policy *policy,
 	struct sk_buff *msg;
 	u32 left_out;
 
-	if (!may_tell(told)) {
-		atomic_inc(&told->left_out);
-		return;
-	}
 	if (!try_module_get(THIS_MODULE))	/* as above */
 		return;
 	left_out = atomic_xchg(&told->left_out, 0);
 	msg = drop_message(policy, flow, reason, left_out);
-	if (msg)
-		genlmsg_multicast_netns(&edge_netlink_family, edge->net, msg, 0,
-					EDGE_EVENTS_DROPS, GFP_ATOMIC);
-	else
+	if (!msg)
 		atomic_add(left_out + 1, &told->left_out);
+	else if (genlmsg_multicast_netns(&edge_netlink_family, edge->net, msg, 0,
+					 EDGE_EVENTS_DROPS, GFP_ATOMIC) == -ESRCH)
+		nobody_heard(edge, told);
 	module_put(THIS_MODULE);
 }

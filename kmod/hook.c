@@ -215,8 +215,8 @@ static bool find_flow(const struct edge_policy *policy, const struct nf_conn *ct
 }
 
 /*
- * The listeners hear of a drop: of the flow by which it was judged, which is read anew, so that
- * who judges need keep nothing for them.
+ * The listeners hear of a drop, if it is one of the few: of the flow by which it was judged, which
+ * is read anew, so that who judges need keep nothing for them.
  */
 static noinline void tell(struct edge_net *edge, const struct edge_policy *policy,
 			  const struct sk_buff *skb, const struct nf_hook_state *state,
@@ -226,7 +226,7 @@ static noinline void tell(struct edge_net *edge, const struct edge_policy *polic
 	const struct nf_conn *ct = connection_of(skb, &ctinfo);
 	struct edge_flow flow __unread;
 
-	if (!edge_flow_read(skb, state, &flow))
+	if (!edge_events_may_tell(edge, reason) || !edge_flow_read(skb, state, &flow))
 		return;
 	edge_policy_recognise(policy, &flow);
 	if (!tracked || find_flow(policy, ct, ctinfo, &flow))

@@ -125,10 +125,11 @@ def many_sources(shooter, sources, ip):
                           repeats=COLD_REPEATS, cold=COLD)
 
 
-def dropped(shooter, partner, ip):
+def dropped(shooter, partner, ip, besides="", rounds=1):
     ports = range(20000, 20000 + SHOTS)
     for what, source, port in (("a stranger's SYN to 5061", STRANGER[ip], 5061), ("a port without row", partner, 25)):
-        shooter.shoot(f"dropped, {what}, IPv{ip}", [packet(source, ACCESS[ip], TCP, sport, port) for sport in ports], want=0)
+        shooter.shoot(f"dropped, {what}{besides}, IPv{ip}",
+                      [packet(source, ACCESS[ip], TCP, sport, port) for sport in ports], rounds=rounds, want=0)
 
 
 def flood(figures, bench, without):
@@ -174,8 +175,9 @@ def bare(flags):
     return Bench(flags)
 
 
-def packets_of(world, whom, tracked, untracked):
-    """tracked, untracked: benches where no firewall is, of which one has connection tracking."""
+def packets_of(world, whom, tracked, untracked, elsewhere=None):
+    """tracked, untracked: benches where no firewall is, of which one has connection tracking.
+    elsewhere: a socket of nf_edge's family in another name space."""
     figures = Figures(world, whom)
     with Bench(TRACK | (EMPTY if whom == FLOOR else 0)) as bench:
         for ip, partner in world["partner"].items():
@@ -184,6 +186,11 @@ def packets_of(world, whom, tracked, untracked):
                 many_sources(Shooter(figures, bench, tracked), world["spread"][ip], ip)
             # Who drops a packet before connection tracking saves it, so it is included here.
             dropped(Shooter(figures, bench, untracked), partner, ip)
+        if elsewhere:
+            with elsewhere:
+                elsewhere.subscribe("drops")
+                for ip, partner in world["partner"].items():	# many: netlink is asked now and then
+                    dropped(Shooter(figures, bench, untracked), partner, ip, ", a listener in another namespace", 8)
         if world["flood"]:
             flood(figures, bench, untracked)
 
@@ -253,6 +260,7 @@ def warm(world, firewall):
 
 def judge(world, firewall):
     benches = bare(TRACK), bare(0)
+    elsewhere = Family("nf_edge") if firewall.name == "nf_edge" else None
     name_space()
     figures = Figures(world, firewall.name)
     if world["partners"] > MOST.get(firewall.name, {}).get("loading", world["partners"]):
@@ -267,7 +275,7 @@ def judge(world, firewall):
     for way in firewall.ways:
         run("conntrack", "-F")
         firewall.turn(world["where"], way)
-        packets_of(world, way, *benches)
+        packets_of(world, way, *benches, elsewhere)
     if world["edges"] == 1 and not world["quick"]:
         bulk(figures, firewall)
 

@@ -109,7 +109,8 @@ def classes(figures, unit, ip, partners):
     rows += [("not ours", f"established, not ours, IPv{ip}", partners, 1)]
     rows += [(f"first packet: {kind}", f"first packet, {kind}, IPv{ip}", partners, 1) for kind in (*CLASSES, "not ours")]
     rows += [(f"dropped: {what}", f"dropped, {what}, IPv{ip}", partners, 1)
-             for what in ("a stranger's SYN to 5061", "a port without row")]
+             for drop in ("a stranger's SYN to 5061", "a port without row")
+             for what in (drop, f"{drop}, a listener in another namespace")]
     return by_way(figures, unit, rows)
 
 

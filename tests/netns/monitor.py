@@ -115,6 +115,31 @@ def check_rate():
           protocol=6, sport=40000, dport=5061)
 
 
+def check_elsewhere():
+    """Who listens in another name space hears nothing of this one, and nothing is left out for him."""
+    def elsewhere():
+        enter("far")
+        return Genl(spec)
+
+    global listener  # pylint: disable=global-statement
+    listener.close()
+    ip(["netns add far"])
+    far = on_thread(elsewhere)
+    far.subscribe("drops")
+    before, sent = rig.counters()["unlisted"], 10 * A_SECOND
+    for number in range(sent):
+        rig.put(udp(STRANGER, AV, 56, sport=1024 + number))
+    until(lambda: rig.counters()["unlisted"] - before == sent)
+    listener = there(Genl, spec)
+    listener.subscribe("drops")
+    time.sleep(TICK)
+    tells("to who joins later, with nothing left out,", udp(STRANGER, AV, 57), reason="unlisted", protocol=17, sport=40000,
+          dport=57)
+    check_rate()
+    rig.check("and nothing there", not list(far.events()))
+    far.close()
+
+
 def check_memory():
     """Who could not be told of for want of memory is among those left out."""
     sys.path.insert(0, os.path.join(TREE, "tests/faults/lib"))
@@ -392,6 +417,7 @@ check_reasons()
 check_revoked()
 check_audit()
 check_rate()
+check_elsewhere()
 check_memory()
 listener.close()
 check_privilege()
