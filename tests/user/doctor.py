@@ -159,6 +159,30 @@ def check_waits():
         load(text)
 
 
+def follows(family, name, devices, all_=1):
+    """What makes a machine follow the ways that packets choose: on these devices, if on all."""
+    return command("sysctl", "-qw", f"net.{family}.conf.all.{name}={all_}",
+                   *(f"net/{family}/conf/{device}/{name}={int(device in devices)}"
+                     for device in ("default", *os.listdir(f"/proc/sys/net/{family}/conf")) if device != "all"))
+
+
+def chosen(name, family, sysctl):
+    """On two devices, of all that there are; healed by all."""
+    if not os.path.exists(f"/proc/sys/net/{family}/conf/all/{sysctl}"):
+        tap.skip(name, f"this kernel has no net.{family}.conf.all.{sysctl}")
+        return []
+    return [ail(name, "route", rf"\({sysctl} on (ext0,int0|int0,ext0)\)", follows(family, sysctl, ("ext0", "int0")),
+                follows(family, sysctl, ("ext0", "int0"), 0))]
+
+
+def check_no_device():
+    """All alone do not follow."""
+    follows("ipv4", "accept_source_route", ())()
+    _, findings = doctor()
+    tap.check("source routes, on no device", not matching(findings, "route", ""), *findings)
+    follows("ipv4", "accept_source_route", (), 0)()
+
+
 def install_unit():
     write(f"{UNITS}/nf_edge.service", "[Service]\nExecStart=edgectl load\n")
     os.symlink("../nf_edge.service", LINK)
@@ -333,7 +357,11 @@ treat(ail("a broken file", "reboot", POLICY + ":1: .*nonsense", lambda: write(PO
           line="interface add internal 203.0.113.33 dev p0"),
       ail("a bridge that carries the traffic past", "bridge", "br0 carries internal 203.0.114.10",
           line="interface add internal 203.0.114.10 dev br0"),
+      *chosen("source routes", "ipv4", "accept_source_route"),
+      *chosen("segment routing", "ipv6", "seg6_enabled"),
+      *chosen("RPL's routing headers", "ipv6", "rpl_seg_enabled"),
       meanwhile=check_br_netfilter)
+check_no_device()
 status, findings = doctor("setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups",
                           "--bounding-set", "-all")
 unseen = [each["check"] for each in findings if each["level"] == "unseen" and "root" in each["text"]]

@@ -644,6 +644,54 @@ static void check_interfaces(struct doctor *doctor)
 		check_interface(doctor, &doctor->policy.interfaces[i]);
 }
 
+/* ---- ways that packets choose ---- */
+
+/* In force on a device where it is so of all, too. */
+static const struct choice {
+	const char *family;
+	const char *name;
+	const char *remedy;
+	const char *what;
+} choices[] = {
+	{ "ipv4", "accept_source_route", "sysctl net.ipv4.conf.all.accept_source_route=0",
+	  "IPv4 source routes are followed" },
+	{ "ipv6", "seg6_enabled", "sysctl net.ipv6.conf.all.seg6_enabled=0",
+	  "IPv6 segment routing headers are followed" },
+	{ "ipv6", "rpl_seg_enabled", "sysctl net.ipv6.conf.all.rpl_seg_enabled=0",
+	  "RPL's IPv6 routing headers are followed" },
+};
+
+#define CHOICES	(sizeof(choices) / sizeof(choices[0]))
+
+static bool is_chosen(const struct choice *choice, const char *where)
+{
+	char path[TEXT];
+
+	return number_in(sentence_of(path, "/proc/sys/net/%s/conf/%s/%s", choice->family, where,
+				     choice->name)) > 0;
+}
+
+/* An Edge address that a route names is nf_edge's business, any other is nobody's. */
+static void check_routing(struct doctor *doctor)
+{
+	char devices[TEXT / 2];
+	size_t i, j;
+
+	for (i = 0; i < CHOICES; i++) {
+		const struct choice *choice = &choices[i];
+
+		*devices = '\0';
+		for (j = 0; is_chosen(choice, "all") && j < doctor->link_count; j++) {
+			if (is_chosen(choice, doctor->links[j].name))
+				append_word(devices, sizeof(devices), ",", doctor->links[j].name);
+		}
+		if (*devices)
+			found(doctor, PROBLEM, "route", choice->remedy,
+			      "%s (%s on %s): a packet goes where its sender says, not its header; nf_edge drops what names an Edge address, no other",
+			      choice->what, choice->name, devices);
+	}
+}
+
 /* ---- names ---- */
 
 static bool has_resolver(void)
@@ -868,6 +916,7 @@ static void check_all(struct doctor *doctor)
 	check_legacy(doctor, "/proc/net/ip6_tables_names", "ip6tables-legacy");
 	check_tracking(doctor);
 	check_interfaces(doctor);
+	check_routing(doctor);
 	check_dns(doctor);
 	if (doctor->options->netns)
 		return;
