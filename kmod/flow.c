@@ -35,12 +35,31 @@ static bool is_routed(const struct sk_buff *skb, const struct nf_hook_state *sta
 	return state->hook == NF_INET_FORWARD && dst && !(dst->flags & DST_FAKE_RTABLE);
 }
 
+#define IMPOSSIBLE	U32_MAX
+
+/* Bytes of the option at @at, or IMPOSSIBLE; 0 behind the last one. */
+static u32 ipv4_option_size(const u8 *option, u32 at, u32 length)
+{
+	if (at >= length || option[at] == IPOPT_END)
+		return 0;
+	if (option[at] == IPOPT_NOOP)
+		return 1;
+	if (at + 1 >= length || option[at + 1] < 2 || option[at + 1] > length - at)
+		return IMPOSSIBLE;
+	return option[at + 1];
+}
+
+static bool is_source_route(u8 option)
+{
+	return option == IPOPT_LSRR || option == IPOPT_SSRR;
+}
+
 /* Options of impossible length, or a source route (RFC 7126, section 4.3). */
 static bool ipv4_options_lie(const struct sk_buff *skb, u32 length)
 {
 	u8 buffer[MAX_IPOPTLEN];
 	const u8 *option;
-	u32 at = 0;
+	u32 at = 0, size;
 
 	if (!length)
 		return false;
@@ -48,18 +67,10 @@ static bool ipv4_options_lie(const struct sk_buff *skb, u32 length)
 	if (!option)
 		return true;
 
-	while (at < length) {
-		if (option[at] == IPOPT_END)
-			return false;
-		if (option[at] == IPOPT_NOOP) {
-			at++;
-			continue;
-		}
-		if (at + 1 >= length || option[at + 1] < 2 || option[at + 1] > length - at)
+	while ((size = ipv4_option_size(option, at, length))) {
+		if (size == IMPOSSIBLE || is_source_route(option[at]))
 			return true;
-		if (option[at] == IPOPT_LSRR || option[at] == IPOPT_SSRR)
-			return true;
-		at += option[at + 1];
+		at += size;
 	}
 	return false;
 }
@@ -80,17 +91,16 @@ static u32 ipv4_transport(const struct sk_buff *skb, u8 *protocol)
 	return length;
 }
 
-static bool is_extension_header(u8 header)
+/* What follows the extension header at @at, whose first bytes are @ext. */
+static u32 ipv6_behind(u32 at, u8 header, const u8 *ext)
 {
 	switch (header) {
-	case NEXTHDR_HOP:
-	case NEXTHDR_ROUTING:
 	case NEXTHDR_FRAGMENT:
+		return at + 8;
 	case NEXTHDR_AUTH:
-	case NEXTHDR_DEST:
-		return true;
+		return at + (ext[1] + 2) * 4;
 	default:
-		return false;
+		return at + (ext[1] + 1) * 8;
 	}
 }
 
@@ -112,7 +122,7 @@ static u32 ipv6_transport(const struct sk_buff *skb, bool delivered, u8 *protoco
 	u32 at = sizeof(struct ipv6hdr);
 	int count;
 
-	for (count = 0; is_extension_header(header); count++) {
+	for (count = 0; edge_flow_is_extension(header); count++) {
 		u8 buffer[8];
 		const u8 *ext = skb_header_pointer(skb, at, sizeof(buffer), buffer);
 
@@ -125,18 +135,133 @@ static u32 ipv6_transport(const struct sk_buff *skb, bool delivered, u8 *protoco
 			return 0;
 
 		link = at;
-		if (header == NEXTHDR_FRAGMENT)
-			at += 8;
-		else if (header == NEXTHDR_AUTH)
-			at += (ext[1] + 2) * 4;
-		else
-			at += (ext[1] + 1) * 8;
+		at = ipv6_behind(at, header, ext);
 		if (at > skb->len)
 			return 0;
 		header = ext[0];
 	}
 	*protocol = header;
 	return at;
+}
+
+/*
+ * The kernel takes addresses from where the pointer is, in steps of four, and does not ask whether
+ * it lies between two of them. Those that were passed matter too: an answer goes back by them.
+ */
+static bool source_route_names(const u8 *option, u32 size, edge_flow_is_fn is, const void *data)
+{
+	union nf_inet_addr hop;
+	u32 at;
+
+	for (at = 3 + (option[2] & 3); at + sizeof(hop.ip) <= size; at += sizeof(hop.ip)) {
+		memcpy(&hop.ip, option + at, sizeof(hop.ip));
+		if (is(data, NFPROTO_IPV4, &hop))
+			return true;
+	}
+	return false;
+}
+
+static bool ipv4_route_names(const struct sk_buff *skb, edge_flow_is_fn is, const void *data)
+{
+	u32 length = ip_hdr(skb)->ihl * 4, at = 0, size;
+	u8 buffer[MAX_IPOPTLEN];
+	const u8 *option;
+
+	if (length <= sizeof(struct iphdr))
+		return false;
+	length -= sizeof(struct iphdr);
+	option = skb_header_pointer(skb, sizeof(struct iphdr), length, buffer);
+	if (!option)
+		return false;
+
+	while ((size = ipv4_option_size(option, at, length))) {
+		if (size == IMPOSSIBLE)
+			return false;
+		if (is_source_route(option[at]) && size > 2 &&
+		    source_route_names(option + at, size, is, data))
+			return true;
+		at += size;
+	}
+	return false;
+}
+
+/* More segments cannot be left: a byte counts them. */
+#define ROUTING_MAX	255
+
+/*
+ * towards: the destination when the packet gets to this header, of which compressed addresses lack
+ * the first bytes (RFC 6554). It becomes the one that the packet has when it is past it. All other
+ * types have whole addresses in the same place (RFC 2460, RFC 6275, RFC 8754).
+ */
+static bool routing_header_names(const struct sk_buff *skb, u32 at, const u8 *ext,
+				 struct in6_addr *towards, edge_flow_is_fn is, const void *data)
+{
+	const bool compressed = ext[2] == IPV6_SRCRT_TYPE_3;
+	const u32 each = sizeof(*towards) - (compressed ? ext[4] >> 4 : 0);
+	const u32 last = sizeof(*towards) - (compressed ? ext[4] & 0xf : 0);
+	const u32 end = at + (ext[1] + 1) * 8 - (compressed ? ext[5] >> 4 : 0);
+	union nf_inet_addr hop = { .in6 = *towards };
+	struct in6_addr final = *towards;
+	u32 count, own;
+
+	at += 8;
+	for (count = 0; count < ROUTING_MAX && at < end; count++, at += own) {
+		struct in6_addr buffer;
+		const void *bytes;
+
+		own = at + last == end ? last : each;
+		bytes = at + own <= end ? skb_header_pointer(skb, at, own, &buffer) : NULL;
+		if (!bytes)
+			break;
+		hop.in6 = *towards;
+		memcpy(hop.in6.s6_addr + sizeof(hop.in6) - own, bytes, own);
+		if (is(data, NFPROTO_IPV6, &hop))
+			return true;
+		if (!count || ext[2] != IPV6_SRCRT_TYPE_4)	/* that one begins with the last */
+			final = hop.in6;
+	}
+	*towards = final;
+	return false;
+}
+
+/*
+ * All extension headers, as many as there are: delivery follows as many. Where it misreads them, it
+ * is followed.
+ */
+static bool ipv6_route_names(const struct sk_buff *skb, const struct edge_flow_place *place,
+			     edge_flow_is_fn is, const void *data)
+{
+	u32 link = offsetof(struct ipv6hdr, nexthdr);
+	u8 header = ipv6_hdr(skb)->nexthdr;
+	struct in6_addr towards = place->dst->in6;
+	u32 at = sizeof(struct ipv6hdr);
+
+	while (edge_flow_is_extension(header)) {
+		u8 buffer[8];
+		const u8 *ext;
+
+		if (place->delivered && misread(skb, link, at))
+			at = skb_transport_offset(skb);
+		if (at <= link || at >= skb->len)	/* whatever delivery makes of that */
+			return false;
+		ext = skb_header_pointer(skb, at, sizeof(buffer), buffer);
+		if (!ext)
+			return false;
+		if (header == NEXTHDR_ROUTING && (ext[3] || place->followed) &&
+		    routing_header_names(skb, at, ext, &towards, is, data))
+			return true;
+		link = at;
+		at = ipv6_behind(at, header, ext);
+		header = ext[0];
+	}
+	return false;
+}
+
+bool edge_flow_route_names(const struct sk_buff *skb, const struct edge_flow_place *place,
+			   edge_flow_is_fn is, const void *data)
+{
+	return place->family == NFPROTO_IPV4 ? ipv4_route_names(skb, is, data) :
+					       ipv6_route_names(skb, place, is, data);
 }
 
 bool edge_flow_completes_at(const struct sk_buff *skb, u32 at)
@@ -250,7 +375,8 @@ bool edge_flow_read(const struct sk_buff *skb, const struct nf_hook_state *state
 {
 	const struct net_device *out = leaves_by(skb, state);
 
-	if (edge_flow_is_loopback(state->in) || edge_flow_is_loopback(out))
+	/* a routing header may lead from there to another device */
+	if (edge_flow_is_loopback(out) || (edge_flow_is_loopback(state->in) && !out))
 		return false;
 	edge_flow_begin(skb, state, out, state->pf, flow);
 	flow->malformed = !read_transport(skb, state, flow) || edge_addresses_lie(flow);

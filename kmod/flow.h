@@ -106,7 +106,8 @@ static __always_inline bool edge_flow_stays(const struct sk_buff *skb, u32 at)
  * Sets malformed where headers are truncated, impossible or not to be believed:
  * step 1 of Documentation/policy.md. Linear and paged data alike; nothing is pulled or allocated.
  *
- * Return: false for what is never judged: traffic over the loopback device.
+ * Return: false for what is never judged: traffic over the loopback device, unless it goes on by
+ * another.
  */
 bool edge_flow_read(const struct sk_buff *skb, const struct nf_hook_state *state,
 		    struct edge_flow *flow);
@@ -149,6 +150,62 @@ static __always_inline bool edge_flow_read_plain(const struct sk_buff *skb,
 		return false;
 	return believed && !edge_addresses_lie(flow);
 }
+
+static __always_inline bool edge_flow_is_extension(u8 header)
+{
+	switch (header) {
+	case NEXTHDR_HOP:
+	case NEXTHDR_ROUTING:
+	case NEXTHDR_FRAGMENT:
+	case NEXTHDR_AUTH:
+	case NEXTHDR_DEST:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* Whether there is no room for a route: neither options nor extension headers, as nearly always. */
+static __always_inline bool edge_flow_is_direct(const struct sk_buff *skb, u8 family)
+{
+	const u8 *first = skb_network_header(skb);	/* version and length at once */
+
+	if (family == NFPROTO_IPV4)
+		return *first == (4 << 4 | sizeof(struct iphdr) / 4);
+	return ipv6_hdr(skb)->nexthdr == NEXTHDR_TCP ||
+	       !edge_flow_is_extension(ipv6_hdr(skb)->nexthdr);
+}
+
+typedef bool (*edge_flow_is_fn)(const void *data, u8 family, const union nf_inet_addr *addr);
+
+/**
+ * struct edge_flow_place - where a packet is on its route
+ * @family: NFPROTO_IPV4 or NFPROTO_IPV6
+ * @delivered: it is about to be delivered to this machine, which then follows its routing headers
+ * @followed: this machine has followed them, and there may be no segments left
+ * @dst: its destination; compressed addresses lack the first bytes of it
+ */
+struct edge_flow_place {
+	u8 family;
+	bool delivered;
+	bool followed;
+	const union nf_inet_addr *dst;
+};
+
+/**
+ * edge_flow_route_names - whether a packet's route names an address of some kind
+ * @skb: as for edge_flow_read()
+ * @place: where it is
+ * @is: whether an address is of that kind; its address is gone when it returns
+ * @data: for @is
+ *
+ * The route is an IPv4 source route, or the IPv6 routing headers with segments left. What cannot be
+ * parsed ends it: nobody follows it further. Nothing is pulled or allocated.
+ *
+ * Return: true when one of its addresses is.
+ */
+bool edge_flow_route_names(const struct sk_buff *skb, const struct edge_flow_place *place,
+			   edge_flow_is_fn is, const void *data);
 
 /**
  * edge_flow_track - takes the flow from connection tracking

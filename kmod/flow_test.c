@@ -692,6 +692,8 @@ static void flow_over_loopback_is_not_judged(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, edge_flow_read(skb, &state, &flow));
 	state.out = ext;
 	KUNIT_EXPECT_TRUE(test, edge_flow_read(skb, &state, &flow));
+	state.in = lo;
+	KUNIT_EXPECT_TRUE_MSG(test, edge_flow_read(skb, &state, &flow), "it goes on");
 	kfree_skb(skb);
 }
 
@@ -764,6 +766,314 @@ static void flow_is_malformed_where_delivery_would_misread(struct kunit *test)
 		skb_set_transport_header(skb, cases[i].at);
 		KUNIT_ASSERT_TRUE(test, edge_flow_read(skb, &state, &flow));
 		KUNIT_EXPECT_EQ_MSG(test, flow.malformed, cases[i].malformed, "case %d", i);
+	}
+	kfree_skb(skb);
+}
+
+/* Routes. Addresses are told apart by their last byte. */
+
+#define HOP(n) 192, 0, 2, n
+#define HOP6(n) 0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, n
+#define TAIL6(n) 0, 0, 0, 0, 0, 0, 0, n		/* of one that begins as EDGE6 does */
+#define ROUTE(next, length, type, left, ...) (next), (length), (type), (left), __VA_ARGS__
+#define SEGMENTS(next, length, left) ROUTE(next, length, 4, left, 0, 0, 0, 0)
+#define COMPRESSED(next, length, left, i, e, pad) \
+	ROUTE(next, length, 3, left, (i) << 4 | (e), (pad) << 4, 0, 0)
+
+struct route_case {
+	const char *name;
+	u8 family;
+	const u8 *bytes;
+	u16 length;
+	bool followed;
+	const u8 *hops;		/* the last bytes of the addresses that are named, in their order */
+	u16 count;
+};
+
+#define NAMES(...) .hops = (const u8[]){ __VA_ARGS__ }, .count = sizeof((const u8[]){ __VA_ARGS__ })
+
+static const struct route_case route_cases[] = {
+	{ "no options", V4(IPV4(5, IPPROTO_UDP), UDP(8)) },
+	{ "loose source route",
+	  V4(IPV4(8, IPPROTO_UDP), 131, 11, 4, HOP(1), HOP(2), 0, UDP(8)), NAMES(1, 2) },
+	{ "strict source route", V4(IPV4(7, IPPROTO_UDP), 137, 7, 4, HOP(1), 1, UDP(8)), NAMES(1) },
+	{ "those that were passed",
+	  V4(IPV4(8, IPPROTO_UDP), 131, 11, 12, HOP(1), HOP(2), 0, UDP(8)),
+	  NAMES(1, 2) },
+	{ "behind other options",
+	  V4(IPV4(9, IPPROTO_UDP), 1, 148, 4, 0, 0, 131, 7, 4, HOP(1), 7, 3, 4, 0, UDP(8)),
+	  NAMES(1) },
+	{ "two source routes",
+	  V4(IPV4(9, IPPROTO_UDP), 131, 7, 4, HOP(1), 137, 7, 4, HOP(2), 1, 0, UDP(8)),
+	  NAMES(1, 2) },
+	{ "a pointer between addresses, by 1",
+	  V4(IPV4(8, IPPROTO_UDP), 131, 12, 5, 0, HOP(1), HOP(2), UDP(8)), NAMES(1, 2) },
+	{ "a pointer between addresses, by 3",
+	  V4(IPV4(9, IPPROTO_UDP), 131, 14, 7, 0, 0, 0, HOP(1), HOP(2), 1, 1, UDP(8)),
+	  NAMES(1, 2) },
+	{ "a pointer far behind",
+	  V4(IPV4(7, IPPROTO_UDP), 131, 7, 252, HOP(1), 0, UDP(8)), NAMES(1) },
+	{ "less than an address", V4(IPV4(7, IPPROTO_UDP), 131, 6, 4, HOP(1), 1, UDP(8)) },
+	{ "not even a pointer", V4(IPV4(6, IPPROTO_UDP), 1, 1, 131, 2, UDP(8)) },
+	{ "a source route of length 0", V4(IPV4(7, IPPROTO_UDP), 131, 0, 4, HOP(1), 0, UDP(8)) },
+	{ "a source route beyond the options",
+	  V4(IPV4(7, IPPROTO_UDP), 131, 9, 4, HOP(1), 0, UDP(8)) },
+	{ "behind an option of length 0",
+	  V4(IPV4(8, IPPROTO_UDP), 7, 0, 131, 7, 4, HOP(1), 0, 0, 0, UDP(8)) },
+	{ "behind the end of options", V4(IPV4(7, IPPROTO_UDP), 0, 131, 7, 4, HOP(1), UDP(8)) },
+	{ "record route is none", V4(IPV4(7, IPPROTO_UDP), 7, 7, 8, HOP(1), 0, UDP(8)) },
+	{ "40 bytes of options",
+	  V4(IPV4(15, IPPROTO_TCP), 131, 39, 4, HOP(1), HOP(2), HOP(3), HOP(4), HOP(5), HOP(6),
+	     HOP(7), HOP(8), HOP(9), 1, TCP(5, ACK)), NAMES(1, 2, 3, 4, 5, 6, 7, 8, 9) },
+	{ "an IPv4 header of 16 bytes", V4(IPV4(4, IPPROTO_TCP), TCP(5, SYN)) },
+
+	{ "no extension header", V6(IPV6(IPPROTO_UDP), UDP(8)) },
+	{ "no routing header",
+	  V6(IPV6(NEXTHDR_HOP), EXT(NEXTHDR_DEST, 0), EXT(IPPROTO_UDP, 0), UDP(8)) },
+	{ "type 0",
+	  V6(IPV6(NEXTHDR_ROUTING), ROUTE(IPPROTO_UDP, 4, 0, 1, 0, 0, 0, 0), HOP6(1), HOP6(2),
+	     UDP(8)),
+	  NAMES(1, 2) },
+	{ "type 2",
+	  V6(IPV6(NEXTHDR_ROUTING), ROUTE(IPPROTO_UDP, 2, 2, 1, 0, 0, 0, 0), HOP6(1), UDP(8)),
+	  NAMES(1) },
+	{ "type 4",
+	  V6(IPV6(NEXTHDR_ROUTING), SEGMENTS(IPPROTO_UDP, 4, 1), HOP6(2), HOP6(1), UDP(8)),
+	  NAMES(2, 1) },
+	{ "type 4, more behind its addresses",
+	  V6(IPV6(NEXTHDR_ROUTING), SEGMENTS(IPPROTO_UDP, 3, 1), HOP6(1), EXT(4, 4), UDP(8)),
+	  NAMES(1) },
+	{ "no segments left",
+	  V6(IPV6(NEXTHDR_ROUTING), SEGMENTS(IPPROTO_UDP, 4, 0), HOP6(2), HOP6(1), UDP(8)) },
+	{ "no segments left, after they were followed",
+	  V6(IPV6(NEXTHDR_ROUTING), SEGMENTS(IPPROTO_UDP, 4, 0), HOP6(2), HOP6(1), UDP(8)),
+	  .followed = true, NAMES(2, 1) },
+	{ "no address", V6(IPV6(NEXTHDR_ROUTING), SEGMENTS(IPPROTO_UDP, 0, 1), UDP(8)) },
+	{ "beyond the packet",
+	  V6(IPV6(NEXTHDR_ROUTING), SEGMENTS(IPPROTO_UDP, 255, 1), HOP6(1)), NAMES(1) },
+	{ "behind others",
+	  V6(IPV6(NEXTHDR_HOP), EXT(NEXTHDR_AUTH, 0), AUTH(NEXTHDR_FRAGMENT, 1), 0, 0, 0, 0,
+	     FRAGMENT(NEXTHDR_DEST, 0), EXT(NEXTHDR_ROUTING, 1), NOTHING_8,
+	     SEGMENTS(IPPROTO_UDP, 2, 1), HOP6(1), UDP(8)), NAMES(1) },
+	{ "behind eight others",
+	  V6(IPV6(NEXTHDR_DEST), EXT(NEXTHDR_DEST, 0), EXT(NEXTHDR_DEST, 0), EXT(NEXTHDR_DEST, 0),
+	     EXT(NEXTHDR_DEST, 0), EXT(NEXTHDR_DEST, 0), EXT(NEXTHDR_DEST, 0), EXT(NEXTHDR_DEST, 0),
+	     EXT(NEXTHDR_ROUTING, 0), SEGMENTS(IPPROTO_UDP, 2, 1), HOP6(1), UDP(8)), NAMES(1) },
+	{ "behind what is no extension header",
+	  V6(IPV6(NEXTHDR_ESP), EXT(NEXTHDR_ROUTING, 0), SEGMENTS(IPPROTO_UDP, 2, 1), HOP6(1)) },
+	{ "two routing headers",
+	  V6(IPV6(NEXTHDR_ROUTING), ROUTE(NEXTHDR_ROUTING, 2, 2, 0, 0, 0, 0, 0), HOP6(1),
+	     SEGMENTS(IPPROTO_UDP, 2, 1), HOP6(2), UDP(8)), NAMES(2) },
+
+	{ "compressed, not at all",
+	  V6(IPV6(NEXTHDR_ROUTING), COMPRESSED(IPPROTO_UDP, 4, 2, 0, 0, 0), HOP6(1), HOP6(2),
+	     UDP(8)),
+	  NAMES(1, 2) },
+	{ "compressed to the last byte",
+	  V6(IPV6(NEXTHDR_ROUTING), COMPRESSED(IPPROTO_UDP, 1, 2, 15, 15, 5), 1, 2, 3, 0, 0, 0,
+	     0, 0, UDP(8)), NAMES(1, 2, 3) },
+	{ "compressed, the last one otherwise",
+	  V6(IPV6(NEXTHDR_ROUTING), COMPRESSED(IPPROTO_UDP, 3, 2, 8, 0, 0), TAIL6(1), HOP6(2),
+	     UDP(8)),
+	  NAMES(1, 2) },
+	{ "compressed, the last one more",
+	  V6(IPV6(NEXTHDR_ROUTING), COMPRESSED(IPPROTO_UDP, 3, 2, 0, 15, 7), HOP6(1), 2, 0, 0, 0, 0,
+	     0, 0, 0, UDP(8)), NAMES(1, 2) },
+	{ "compressed, one alone",
+	  V6(IPV6(NEXTHDR_ROUTING), COMPRESSED(IPPROTO_UDP, 1, 1, 3, 8, 0), TAIL6(1), UDP(8)),
+	  NAMES(1) },
+	{ "compressed, nothing but padding",
+	  V6(IPV6(NEXTHDR_ROUTING), COMPRESSED(IPPROTO_UDP, 1, 1, 15, 15, 15), NOTHING_8, UDP(8)) },
+	{ "compressed, no address",
+	  V6(IPV6(NEXTHDR_ROUTING), COMPRESSED(IPPROTO_UDP, 0, 1, 8, 8, 0), UDP(8)) },
+};
+
+KUNIT_ARRAY_PARAM_DESC(route, route_cases, name);
+
+struct hops {
+	u16 stop;	/* at which of them it is answered yes, from 1; 0: at none */
+	u16 count;
+	union nf_inet_addr hop[256];
+};
+
+static bool meet(const void *data, u8 family, const union nf_inet_addr *addr)
+{
+	struct hops *hops = (struct hops *)data;
+	union nf_inet_addr *hop = &hops->hop[hops->count++];
+
+	memset(hop, 0, sizeof(*hop));
+	memcpy(hop, addr, family == NFPROTO_IPV4 ? 4 : 16);
+	return hops->count == hops->stop;
+}
+
+/* Over the packet, which goes. */
+static bool walk(struct kunit *test, const struct route_case *c, struct sk_buff *skb,
+		 struct hops *hops)
+{
+	struct edge_flow_place place = { .family = c->family, .followed = c->followed };
+	bool named;
+
+	KUNIT_ASSERT_NOT_NULL(test, skb);
+	place.dst = edge_flow_dst(skb, c->family);
+	hops->count = 0;
+	named = edge_flow_route_names(skb, &place, meet, hops);
+	kfree_skb(skb);
+	return named;
+}
+
+static struct hops *new_hops(struct kunit *test)
+{
+	struct hops *hops = kunit_kzalloc(test, sizeof(*hops), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, hops);
+	return hops;
+}
+
+static void expect_hop(struct kunit *test, const struct route_case *c, const struct hops *hops,
+		       u16 number)
+{
+	static const u8 networks[][16] = { { HOP(0) }, { HOP6(0) } };
+	u8 want[16];
+
+	memcpy(want, networks[c->family != NFPROTO_IPV4], sizeof(want));
+	want[c->family == NFPROTO_IPV4 ? 3 : 15] = c->hops[number];
+	KUNIT_EXPECT_MEMEQ(test, &hops->hop[number], want, sizeof(want));
+}
+
+static void flow_route_names_its_addresses(struct kunit *test)
+{
+	const struct route_case *c = test->param_value;
+	struct hops *hops = new_hops(test);
+	u16 i;
+
+	for (i = 0; i <= c->count; i++) {	/* none is it, then each in turn */
+		struct sk_buff *skb = skb_of(c->bytes, c->length, c->length, 1);
+
+		hops->stop = i;
+		KUNIT_EXPECT_EQ(test, walk(test, c, skb, hops), i > 0);
+		KUNIT_ASSERT_EQ(test, hops->count, i ?: c->count);
+	}
+	for (i = 0; i < c->count; i++)
+		expect_hop(test, c, hops, i);
+}
+
+/* What is cut off is not named, and nothing else is; in pieces it is the same. */
+static void flow_route_names_what_is_there(struct kunit *test)
+{
+	static const u16 pieces[] = { 1500, 7, 1 };
+	const struct route_case *c = test->param_value;
+	const u16 shortest = network_length(c->family);
+	struct hops *whole = new_hops(test), *hops = new_hops(test);
+	u16 length, linear;
+	int i;
+
+	for (length = shortest; length <= c->length; length++) {
+		walk(test, c, skb_of(c->bytes, length, length, 1), whole);
+		KUNIT_ASSERT_LE_MSG(test, whole->count, c->count, "%u bytes", length);
+		for (i = 0; i < whole->count; i++)
+			expect_hop(test, c, whole, i);
+		for (linear = shortest; linear < length; linear++) {
+			for (i = 0; i < ARRAY_SIZE(pieces); i++) {
+				walk(test, c, skb_of(c->bytes, length, linear, pieces[i]), hops);
+				KUNIT_ASSERT_EQ_MSG(test, hops->count, whole->count,
+						    "%u bytes, %u in one piece, then %u each",
+						    length, linear, pieces[i]);
+			}
+		}
+	}
+}
+
+/* Where there are options or extension headers, and not elsewhere, it is worth looking. */
+static void flow_is_direct_without_a_route(struct kunit *test)
+{
+	const struct route_case *c = test->param_value;
+	struct sk_buff *skb = skb_of(c->bytes, c->length, c->length, 1);
+
+	KUNIT_ASSERT_NOT_NULL(test, skb);
+	KUNIT_EXPECT_EQ(test, edge_flow_is_direct(skb, c->family),
+			c->family == NFPROTO_IPV4 ? c->bytes[0] == 0x45 :
+			c->bytes[6] == IPPROTO_UDP || c->bytes[6] == NEXTHDR_ESP);
+	kfree_skb(skb);
+}
+
+/* What a second header elides is of where the first one leads. */
+static void flow_route_goes_on_from_where_it_led(struct kunit *test)
+{
+	static const u8 other[] = { 0x20, 1, 0xd, 0xb9, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1 };
+	static const u8 want[] = { 0x20, 1, 0xd, 0xb9, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 9 };
+	static const u8 packets[][96] = {
+		{ IPV6(NEXTHDR_ROUTING), SEGMENTS(NEXTHDR_ROUTING, 4, 1),
+		  0x20, 1, 0xd, 0xb9, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, HOP6(2),
+		  COMPRESSED(IPPROTO_UDP, 1, 1, 8, 8, 0), TAIL6(9) },
+		{ IPV6(NEXTHDR_ROUTING), ROUTE(NEXTHDR_ROUTING, 4, 0, 1, 0, 0, 0, 0), HOP6(2),
+		  0x20, 1, 0xd, 0xb9, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1,
+		  COMPRESSED(IPPROTO_UDP, 1, 1, 8, 8, 0), TAIL6(9) },
+	};
+	const struct route_case c = { .family = NFPROTO_IPV6 };
+	struct hops *hops = new_hops(test);
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(packets); i++) {
+		walk(test, &c, skb_of(packets[i], sizeof(packets[i]), sizeof(packets[i]), 1), hops);
+		KUNIT_ASSERT_EQ(test, hops->count, 3);
+		KUNIT_EXPECT_MEMEQ(test, &hops->hop[i], other, sizeof(other));
+		KUNIT_EXPECT_MEMEQ(test, &hops->hop[2], want, sizeof(want));
+	}
+}
+
+/* More than there can be left are not named: a packet must not cost without end. */
+static void flow_route_has_an_end(struct kunit *test)
+{
+	static const u8 head[] = {
+		IPV6(NEXTHDR_ROUTING), COMPRESSED(IPPROTO_UDP, 255, 255, 15, 15, 0)
+	};
+	const u16 length = sizeof(head) + 255 * 8;
+	u8 *packet = kunit_kzalloc(test, length, GFP_KERNEL);
+	const struct route_case c = { .family = NFPROTO_IPV6 };
+	struct hops *hops = new_hops(test);
+
+	KUNIT_ASSERT_NOT_NULL(test, packet);
+	memcpy(packet, head, sizeof(head));
+	KUNIT_EXPECT_FALSE(test, walk(test, &c, skb_of(packet, length, length, 1), hops));
+	KUNIT_EXPECT_EQ(test, hops->count, 255);
+}
+
+/* Delivery may read on from elsewhere: see flow_is_malformed_where_delivery_would_misread(). */
+static void flow_route_is_the_one_that_delivery_reads(struct kunit *test)
+{
+	static const u8 bytes[] = {
+		IPV6(NEXTHDR_DEST), EXT(NEXTHDR_ROUTING, 0), SEGMENTS(NEXTHDR_NONE, 2, 1), HOP6(1),
+		SEGMENTS(NEXTHDR_NONE, 2, 1), HOP6(2)
+	};
+	static const struct {
+		bool delivered;
+		u16 link, at;
+		u8 hop;		/* that is named, 0: none */
+	} cases[] = {
+		{ true, 6, 40, 1 }, { true, 6, 48, 0 }, { true, 40, 48, 1 }, { true, 40, 72, 2 },
+		{ true, 40, 40, 0 }, { true, 40, 8, 0 }, { true, 40, 60000, 0 },
+		{ true, 48, 40, 1 }, { false, 40, 72, 1 },
+	};
+	struct sk_buff *skb = skb_of(bytes, sizeof(bytes), sizeof(bytes), 1);
+	struct hops *hops = new_hops(test);
+	int i;
+
+	KUNIT_ASSERT_NOT_NULL(test, skb);
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		const struct edge_flow_place place = {
+			.family = NFPROTO_IPV6,
+			.delivered = cases[i].delivered,
+			.dst = edge_flow_dst(skb, NFPROTO_IPV6),
+		};
+
+		IP6CB(skb)->nhoff = cases[i].link;
+		skb_set_transport_header(skb, cases[i].at);
+		hops->count = 0;
+		KUNIT_EXPECT_FALSE(test, edge_flow_route_names(skb, &place, meet, hops));
+		KUNIT_ASSERT_EQ_MSG(test, hops->count, !!cases[i].hop, "case %d", i);
+		if (hops->count)
+			KUNIT_EXPECT_EQ_MSG(test, hops->hop[0].in6.s6_addr[15], cases[i].hop,
+					    "case %d", i);
 	}
 	kfree_skb(skb);
 }
@@ -991,6 +1301,12 @@ static struct kunit_case flow_test_cases[] = {
 	KUNIT_CASE(flow_over_loopback_is_not_judged),
 	KUNIT_CASE(flow_leaves_by_the_device_of_its_route),
 	KUNIT_CASE(flow_is_malformed_where_delivery_would_misread),
+	KUNIT_CASE_PARAM(flow_route_names_its_addresses, route_gen_params),
+	KUNIT_CASE_PARAM(flow_route_names_what_is_there, route_gen_params),
+	KUNIT_CASE_PARAM(flow_is_direct_without_a_route, route_gen_params),
+	KUNIT_CASE(flow_route_goes_on_from_where_it_led),
+	KUNIT_CASE(flow_route_has_an_end),
+	KUNIT_CASE(flow_route_is_the_one_that_delivery_reads),
 	KUNIT_CASE_PARAM(flow_is_the_openers, track_gen_params),
 	KUNIT_CASE(flow_as_received_is_the_packets),
 	KUNIT_CASE(flow_known_looks_for_a_confirmed_entry),

@@ -83,6 +83,28 @@ static __always_inline bool may_be_ours(const struct edge_policy *policy, const 
 	       edge_policy_may_know(policy, family, edge_flow_dst(skb, family));
 }
 
+static bool is_edge(const void *policy, u8 family, const union nf_inet_addr *addr)
+{
+	return edge_policy_interface(policy, family, addr);
+}
+
+/*
+ * Whether a source route or a routing header leads to an Edge address: where the packet goes in the
+ * end, whatever its header says.
+ */
+static bool leads_to_edge(const struct edge_policy *policy, const struct sk_buff *skb,
+			  const struct nf_hook_state *state)
+{
+	const struct edge_flow_place place = {
+		.family = state->pf,
+		.delivered = state->hook == NF_INET_LOCAL_IN,
+		.dst = edge_flow_dst(skb, state->pf),
+	};
+
+	return !edge_flow_is_direct(skb, state->pf) &&
+	       edge_flow_route_names(skb, &place, is_edge, policy);
+}
+
 static noinline unsigned int judge_alone_unusual(struct edge_net *edge,
 						 const struct edge_policy *policy,
 						 struct sk_buff *skb,
@@ -90,14 +112,28 @@ static noinline unsigned int judge_alone_unusual(struct edge_net *edge,
 {
 	struct edge_ruling ruling;
 	struct edge_flow flow __unread;
+	bool misled;
 
-	if (policy->mode == NF_EDGE_MODE_OFF || !edge_flow_read(skb, state, &flow) ||
-	    !edge_policy_recognise(policy, &flow))
+	if (policy->mode == NF_EDGE_MODE_OFF || !edge_flow_read(skb, state, &flow))
 		return NF_ACCEPT;
+	misled = leads_to_edge(policy, skb, state);
+	if (!edge_policy_recognise(policy, &flow) && !misled)
+		return NF_ACCEPT;
+	flow.malformed |= misled;
 	ruling = edge_policy_judge_alone(policy, &flow);
 	if (!drops_alone(ruling, &flow, skb, state->net))
 		return NF_ACCEPT;
 	return settle(edge, policy, skb, state, &flow, ruling, false, false);
+}
+
+/* No Edge address is in the header. Apart: it must not burden the plain packets that are ours. */
+static noinline unsigned int judge_alone_route(struct edge_net *edge,
+					       const struct edge_policy *policy,
+					       struct sk_buff *skb,
+					       const struct nf_hook_state *state)
+{
+	return edge_flow_is_direct(skb, state->pf) ? NF_ACCEPT :
+						     judge_alone_unusual(edge, policy, skb, state);
 }
 
 /* For each family a copy of its own, which need not ask. */
@@ -111,7 +147,7 @@ static __always_inline unsigned int judge_alone(struct edge_net *edge,
 
 	edge_flow_begin(skb, state, state->out, family, &flow);
 	if (!edge_policy_recognise(policy, &flow))
-		return NF_ACCEPT;
+		return judge_alone_route(edge, policy, skb, state);
 	if (policy->mode == NF_EDGE_MODE_OFF || !edge_flow_read_plain(skb, state, family, &flow))
 		return judge_alone_unusual(edge, policy, skb, state);
 	ruling = edge_judge_alone(policy, &flow);
@@ -136,6 +172,35 @@ static noinline unsigned int judge_alone_ipv6(struct edge_net *edge,
 	return judge_alone(edge, policy, skb, state, NFPROTO_IPV6);
 }
 
+static bool is_any(const void *data, u8 family, const union nf_inet_addr *addr)
+{
+	return true;
+}
+
+/*
+ * Whether the first gate found that the packet leads to an Edge address. By now the kernel may have
+ * followed its routing header and sent it on: then it goes to another destination than its
+ * connection, or has none, because its checksum is that of its last destination.
+ */
+static bool led_to_edge(const struct edge_policy *policy, const struct edge_flow *packet,
+			const struct edge_flow *received, const struct sk_buff *skb,
+			const struct nf_hook_state *state, const struct nf_conn *ct)
+{
+	const bool translated = ct && ct->status & IPS_NAT_MASK;
+	struct edge_flow_place place = { .family = packet->family, .dst = packet->dst.addr };
+
+	if (edge_flow_is_direct(skb, packet->family))
+		return false;
+	if (translated)
+		place.dst = received->dst.addr;
+	if (edge_flow_route_names(skb, &place, is_edge, policy))
+		return true;
+	place.followed = state->hook == NF_INET_FORWARD && packet->dst.edge && !translated &&
+			 (!ct || !edge_address_equal(packet->family, packet->dst.addr,
+						     received->dst.addr));
+	return place.followed && edge_flow_route_names(skb, &place, is_any, NULL);
+}
+
 /* In audit the first gate counts a drop and lets the packet on: not to be counted twice. */
 static bool counted_before(const struct edge_policy *policy, const struct edge_flow *packet,
 			   const struct sk_buff *skb, const struct nf_hook_state *state,
@@ -143,8 +208,12 @@ static bool counted_before(const struct edge_policy *policy, const struct edge_f
 {
 	struct edge_flow flow = *packet;
 
+	if (edge_flow_is_loopback(state->in))
+		return false;
 	if (ct && flow.kind != EDGE_KIND_ICMP_ERROR && flow.kind != EDGE_KIND_OTHER)
 		edge_flow_as_received(ct, ctinfo, &flow);
+	if (led_to_edge(policy, packet, &flow, skb, state, ct))
+		return true;
 	if (state->in)
 		flow.out = NULL;	/* not known before routing */
 	return edge_policy_recognise(policy, &flow) &&
@@ -160,11 +229,28 @@ static __always_inline const struct nf_conn *connection_of(const struct sk_buff 
 	return ct && !nf_ct_is_template(ct) ? ct : NULL;
 }
 
+static __always_inline bool is_related(enum ip_conntrack_info ctinfo)
+{
+	return BIT(ctinfo) & (BIT(IP_CT_RELATED) | BIT(IP_CT_RELATED_REPLY));
+}
+
 /* The flow may have other ends than the packet carries. */
 static __always_inline bool flow_differs(const struct nf_conn *ct, enum ip_conntrack_info ctinfo)
 {
-	return ct && (ct->status & IPS_NAT_MASK ||
-		      ctinfo == IP_CT_RELATED || ctinfo == IP_CT_RELATED_REPLY);
+	return ct && (ct->status & IPS_NAT_MASK || is_related(ctinfo));
+}
+
+/* As flow_differs(), for what is not ours: true of a template too, which is worth no test here. */
+static __always_inline bool may_differ(const struct sk_buff *skb)
+{
+	enum ip_conntrack_info ctinfo;
+	const struct nf_conn *ct = nf_ct_get(skb, &ctinfo);
+
+	if (!ct)
+		return false;
+	if (unlikely(ct->status & (IPS_NAT_MASK | IPS_TEMPLATE)))
+		return true;
+	return unlikely(is_related(ctinfo));
 }
 
 /* The form before the destination was translated first, then the one after it. */
@@ -238,21 +324,37 @@ static noinline unsigned int judge_unusual(struct edge_net *edge, const struct e
 					   const struct nf_conn *ct, enum ip_conntrack_info ctinfo)
 {
 	struct edge_flow flow __unread;
-	bool opens;
+	bool misled, opens;
 
 	if (policy->mode == NF_EDGE_MODE_OFF || !edge_flow_read(skb, state, &flow))
 		return NF_ACCEPT;
-	if (!edge_policy_recognise(policy, &flow) && !flow_differs(ct, ctinfo))
+	misled = leads_to_edge(policy, skb, state);
+	if (!edge_policy_recognise(policy, &flow) && !misled && !flow_differs(ct, ctinfo))
 		return NF_ACCEPT;
 	if (policy->mode == NF_EDGE_MODE_AUDIT &&
 	    counted_before(policy, &flow, skb, state, ct, ctinfo))
 		return NF_ACCEPT;
+	if (misled)	/* whose flow it is does not matter; it is told as the packet's own */
+		return settle(edge, policy, skb, state, &flow,
+			      edge_judge_drop(NF_EDGE_REASON_MALFORMED), false, false);
 
 	if (!find_flow(policy, ct, ctinfo, &flow))
 		return NF_ACCEPT;
 	opens = flow.tracking == EDGE_TRACKING_NEW && flow.kind != EDGE_KIND_ICMP_ERROR;
 	return settle(edge, policy, skb, state, &flow, edge_policy_judge(policy, &flow), true,
 		      opens);
+}
+
+/* As judge_alone_route(). */
+static noinline unsigned int judge_tracked_route(struct edge_net *edge,
+						 const struct edge_policy *policy,
+						 struct sk_buff *skb,
+						 const struct nf_hook_state *state,
+						 const struct nf_conn *ct,
+						 enum ip_conntrack_info ctinfo)
+{
+	return edge_flow_is_direct(skb, state->pf) ?
+	       NF_ACCEPT : judge_unusual(edge, policy, skb, state, ct, ctinfo);
 }
 
 static __always_inline unsigned int judge_tracked(struct edge_net *edge,
@@ -268,7 +370,7 @@ static __always_inline unsigned int judge_tracked(struct edge_net *edge,
 		return judge_unusual(edge, policy, skb, state, ct, ctinfo);
 	edge_flow_begin(skb, state, state->out, family, &flow);
 	if (!edge_policy_recognise(policy, &flow))
-		return NF_ACCEPT;
+		return judge_tracked_route(edge, policy, skb, state, ct, ctinfo);
 	if (!edge_flow_read_plain(skb, state, family, &flow) ||
 	    !edge_flow_is_own(ct, ctinfo, &flow))
 		return judge_unusual(edge, policy, skb, state, ct, ctinfo);
@@ -308,24 +410,32 @@ static unsigned int first_gate(void *priv, struct sk_buff *skb, const struct nf_
 	struct edge_net *edge = priv;
 	const struct edge_policy *policy = rcu_dereference(edge->policy);
 
-	if (!may_be_ours(policy, skb, state->pf))
+	if (!may_be_ours(policy, skb, state->pf) && edge_flow_is_direct(skb, state->pf))
 		return NF_ACCEPT;
 	return state->pf == NFPROTO_IPV4 ? judge_alone_ipv4(edge, policy, skb, state) :
 					   judge_alone_ipv6(edge, policy, skb, state);
 }
 
-static unsigned int second_gate(void *priv, struct sk_buff *skb, const struct nf_hook_state *state)
+static __always_inline unsigned int pass_second(struct edge_net *edge, struct sk_buff *skb,
+						const struct nf_hook_state *state, u8 family)
 {
-	struct edge_net *edge = priv;
 	const struct edge_policy *policy = rcu_dereference(edge->policy);
 	enum ip_conntrack_info ctinfo;
-	const struct nf_conn *ct = connection_of(skb, &ctinfo);
+	const struct nf_conn *ct;
 
-	if (!may_be_ours(policy, skb, state->pf) && !flow_differs(ct, ctinfo))
+	if (!may_be_ours(policy, skb, family) && edge_flow_is_direct(skb, family) &&
+	    !may_differ(skb))
 		return NF_ACCEPT;
-	return state->pf == NFPROTO_IPV4 ?
+	ct = connection_of(skb, &ctinfo);
+	return family == NFPROTO_IPV4 ?
 	       judge_tracked_ipv4(edge, policy, skb, state, ct, ctinfo) :
 	       judge_tracked_ipv6(edge, policy, skb, state, ct, ctinfo);
+}
+
+static unsigned int second_gate(void *priv, struct sk_buff *skb, const struct nf_hook_state *state)
+{
+	return state->pf == NFPROTO_IPV4 ? pass_second(priv, skb, state, NFPROTO_IPV4) :
+					   pass_second(priv, skb, state, NFPROTO_IPV6);
 }
 
 /* Right after defragmentation, ahead of whatever else might spend time on a stranger. */
