@@ -17,6 +17,7 @@ int0 (EDGE4, EDGE6), the rest of the world behind ext0, and 10.66.0.0/16 and
 import ctypes
 import json
 import os
+import re
 import select
 import shlex
 import socket
@@ -89,6 +90,7 @@ class Rig(Tap):
         self.build()
         self.sockets = {path: self.listen(path) for path in PATHS}
         self.crowded, self.named, self.begun = None, set(), set()
+        self.asks_nobody = False
         self.sysfs = f"/run/{name}-sysfs"
         self.files = {}
         os.makedirs(self.sysfs, exist_ok=True)
@@ -199,6 +201,26 @@ class Rig(Tap):
     def flows(self):
         return {name: value for name, value in self.counters("flows").items() if value}
 
+    def has(self, name, *modules):
+        """Whether the kernel can do what needs these modules; if not, a test is skipped, and says so."""
+        missing = [module for module in modules if subprocess.run(["modprobe", "-q", module], check=False).returncode]
+        if missing:
+            self.skip(name, f"this kernel has no {', '.join(missing)}")
+        return not missing
+
+    def doctor(self, check, pattern="", level="problem"):
+        """What it finds on gw, and has a remedy for. It asks no name server, which would not answer."""
+        if not self.asks_nobody:
+            subprocess.run(["mount", "--bind", "/dev/null", os.path.realpath("/etc/resolv.conf")], check=True)
+            self.asks_nobody = True
+        done = subprocess.run([EDGECTL, "-j", "-n", self.name, "doctor"], capture_output=True, text=True, check=False)
+        return [each for each in json.loads(done.stdout) if each["check"] == check and each["level"] == level and
+                each["remedy"] and re.search(pattern, each["text"])]
+
+    def sees(self, name, check, pattern, level="problem"):
+        """One test: doctor finds it, once."""
+        self.check(f"{name}: doctor sees it", len(self.doctor(check, pattern, level)) == 1, *self.doctor(check, "", level))
+
     def drain(self):
         for sock in self.sockets.values():
             try:
@@ -218,13 +240,16 @@ class Rig(Tap):
                 if address[2] == socket.PACKET_OUTGOING:
                     continue
                 packet = Ether(frame)
-                if packet.dst in (MACS[path] for path in PATHS) and packet.type in (0x800, 0x86dd):
+                if packet.dst in MACS.values() and packet.type in (0x800, 0x86dd):
                     return packet.payload
             if left <= 0:
                 return None
 
     def put(self, packet, enters="outside"):
-        """Sends one packet in by a device; bytes are sent as they are."""
+        """Sends one packet in by a device; bytes are sent as they are, and a frame to where it says."""
+        if isinstance(packet, Ether):
+            self.sockets[enters].send(bytes(packet))
+            return
         if isinstance(packet, bytes):
             kind = 0x86dd if packet[0] >> 4 == 6 else 0x800
             packet = Ether(type=kind) / Raw(packet)

@@ -346,26 +346,44 @@ static void check_flowtables(struct doctor *doctor)
 	free(list);
 }
 
-static void check_tracking_rules(struct doctor *doctor)
+static void report_rule(struct doctor *doctor, const struct probe_rule *at)
+{
+	char rule[TEXT], remedy[TEXT];
+
+	snprintf(rule, TEXT, "rule %llu of chain %s %s %s", (unsigned long long)at->handle,
+		 at->family, at->table, at->chain);
+	sentence_of(remedy,
+		    "let it spare the Edge addresses, or nft delete rule %s %s %s handle %llu",
+		    at->family, at->table, at->chain, (unsigned long long)at->handle);
+	switch (at->deed) {
+	case PROBE_UNTRACKS:
+		found(doctor, PROBLEM, "notrack", remedy,
+		      "%s takes packets from connection tracking: the Edge addresses' are dropped as invalid-state",
+		      rule);
+		break;
+	case PROBE_FORWARDS:
+		found(doctor, PROBLEM, "bypass", remedy,
+		      "%s sends packets out of a device past nf_edge, unjudged and uncounted",
+		      rule);
+		break;
+	default:
+		found(doctor, UNSEEN, "queue",
+		      "the program must change neither addresses nor ports of the Edge's packets",
+		      "what the program changes to which %s hands packets", rule);
+		break;
+	}
+}
+
+static void check_rules(struct doctor *doctor)
 {
 	struct probe_rule *list;
-	char remedy[TEXT];
 	size_t count, i;
-	int result = probe_untracking(&list, &count);
+	int result = probe_rules(&list, &count);
 
 	if (result)
 		found(doctor, UNSEEN, "notrack", cure_of(result), "rules: %s", reason_of(result));
-	for (i = 0; i < count; i++) {
-		const struct probe_rule *at = &list[i];
-
-		found(doctor, PROBLEM, "notrack",
-		      sentence_of(remedy,
-				  "let it spare the Edge addresses, or nft delete rule %s %s %s handle %llu",
-				  at->family, at->table, at->chain,
-				  (unsigned long long)at->handle),
-		      "rule %llu of chain %s %s %s takes packets from connection tracking: the Edge addresses' are dropped as invalid-state",
-		      (unsigned long long)at->handle, at->family, at->table, at->chain);
-	}
+	for (i = 0; i < count; i++)
+		report_rule(doctor, &list[i]);
 	free(list);
 }
 
@@ -451,6 +469,16 @@ static const struct probe_link *bridge_of(const struct doctor *doctor,
 	if (master && !strcmp(master->kind, "bridge"))
 		return master;
 	return link && !strcmp(link->kind, "bridge") ? link : NULL;
+}
+
+/* The VRF that it is, or belongs to, or NULL. */
+static const struct probe_link *vrf_of(const struct doctor *doctor, const struct probe_link *link)
+{
+	const struct probe_link *master = link_at(doctor, link->master);
+
+	if (master && !strcmp(master->kind, "vrf"))
+		return master;
+	return strcmp(link->kind, "vrf") ? NULL : link;
 }
 
 static size_t ports_of(const struct doctor *doctor, const struct probe_link *bridge)
@@ -554,6 +582,15 @@ static void check_remotes(struct doctor *doctor, const struct entry *entry,
 	}
 }
 
+/* With br_netfilter, frames with a VLAN tag pass all the same, unless it is told otherwise. */
+static void check_tagged(struct doctor *doctor, const struct probe_link *bridge)
+{
+	if (number_in("/proc/sys/net/bridge/bridge-nf-filter-vlan-tagged") != 1)
+		found(doctor, UNSEEN, "bridge",
+		      "sysctl net.bridge.bridge-nf-filter-vlan-tagged=1, unless no frame has a VLAN tag",
+		      "what bridge %s forwards with a VLAN tag", bridge->name);
+}
+
 /* What a bridge forwards by itself netfilter's hooks for IP see with br_netfilter only. */
 static void check_bridge(struct doctor *doctor, const struct entry *entry,
 			 const struct probe_link *link, const struct probe_link *inner)
@@ -563,10 +600,13 @@ static void check_bridge(struct doctor *doctor, const struct entry *entry,
 	char name[TEXT];
 
 	if (!bridge || (inner && bridge_of(doctor, inner) != bridge) ||
-	    ports_of(doctor, bridge) < 2 ||
-	    number_in(v4 ? "/proc/sys/net/bridge/bridge-nf-call-iptables" :
-			   "/proc/sys/net/bridge/bridge-nf-call-ip6tables") == 1)
+	    ports_of(doctor, bridge) < 2)
 		return;
+	if (number_in(v4 ? "/proc/sys/net/bridge/bridge-nf-call-iptables" :
+			   "/proc/sys/net/bridge/bridge-nf-call-ip6tables") == 1) {
+		check_tagged(doctor, bridge);
+		return;
+	}
 	found(doctor, PROBLEM, "bridge",
 	      v4 ?
 	      "modprobe br_netfilter; sysctl net.bridge.bridge-nf-call-iptables=1" :
@@ -580,7 +620,7 @@ static bool check_device(struct doctor *doctor, const struct entry *entry,
 			 const struct probe_link *link)
 {
 	char name[TEXT], remedy[TEXT];
-	const struct probe_link *bridge;
+	const struct probe_link *bridge, *vrf;
 
 	name_of(entry, name);
 	if (!link) {
@@ -601,7 +641,13 @@ static bool check_device(struct doctor *doctor, const struct entry *entry,
 				  bridge->name),
 		      "%s is bound to %s, a port of bridge %s: packets enter by the bridge, and are dropped as wrong-device",
 		      name, link->name, bridge->name);
-	return link->up && (!bridge || bridge == link);
+	vrf = vrf_of(doctor, link);
+	if (vrf)
+		found(doctor, PROBLEM, "device",
+		      "bind the address to no device: edgectl interface del, then add without dev",
+		      "%s is bound to %s, %s VRF %s: packets pass the hooks as the VRF's and as its member's, and are dropped as wrong-device",
+		      name, link->name, vrf == link ? "which is" : "a member of", vrf->name);
+	return link->up && (!bridge || bridge == link) && !vrf;
 }
 
 static void check_interface(struct doctor *doctor, const struct entry *entry)
@@ -633,13 +679,8 @@ static void check_interface(struct doctor *doctor, const struct entry *entry)
 
 static void check_interfaces(struct doctor *doctor)
 {
-	int result = probe_links(&doctor->links, &doctor->link_count);
 	size_t i;
 
-	if (result) {
-		found(doctor, UNSEEN, "device", cure_of(result), "devices: %s", reason_of(result));
-		return;
-	}
 	for (i = 0; i < doctor->policy.interface_count; i++)
 		check_interface(doctor, &doctor->policy.interfaces[i]);
 }
@@ -690,6 +731,149 @@ static void check_routing(struct doctor *doctor)
 			      "%s (%s on %s): a packet goes where its sender says, not its header; nf_edge drops what names an Edge address, no other",
 			      choice->what, choice->name, devices);
 	}
+}
+
+/* ---- ways around, by devices ---- */
+
+static const char *link_name(const struct doctor *doctor, uint32_t index)
+{
+	const struct probe_link *link = link_at(doctor, index);
+
+	return link ? link->name : "a device that is gone";
+}
+
+/* What is sent to an ifb comes back to the device that it is from, ahead of the hooks. */
+static bool comes_back(const struct doctor *doctor, uint32_t index)
+{
+	const struct probe_link *link = link_at(doctor, index);
+
+	return link && !strcmp(link->kind, "ifb");
+}
+
+static void check_filter(struct doctor *doctor, const struct probe_filter *at)
+{
+	const char *device = link_name(doctor, at->device), *to = link_name(doctor, at->to);
+	const char *where = at->ingress ? "ingress" : "egress";
+	char remedy[TEXT];
+
+	sentence_of(remedy, "tc filter show dev %s %s; no packet of an Edge address must match",
+		    device, where);
+	if (at->redirects && !comes_back(doctor, at->to))
+		found(doctor, PROBLEM, "bypass", remedy,
+		      "a tc filter at the %s of %s redirects packets to %s, past nf_edge: unjudged and uncounted",
+		      where, device, to);
+	else if (at->mirrors)
+		found(doctor, UNSEEN, "bypass", remedy,
+		      "the copies that a tc filter at the %s of %s sends to %s", where, device, to);
+	else if (at->program)
+		found(doctor, UNSEEN, "bypass",
+		      sentence_of(remedy,
+				  "tc filter show dev %s %s; the program must not redirect the Edge's packets",
+				  device, where),
+		      "what the program of a tc filter at the %s of %s does", where, device);
+}
+
+static void check_filters(struct doctor *doctor)
+{
+	struct probe_filter *list;
+	size_t count, i;
+	int result = probe_filters(&list, &count);
+
+	if (result)
+		found(doctor, UNSEEN, "bypass", cure_of(result), "tc filters: %s",
+		      reason_of(result));
+	for (i = 0; i < count; i++)
+		check_filter(doctor, &list[i]);
+	free(list);
+}
+
+/* Each of its programs; an errno when they cannot be looked at. */
+static int check_programs(struct doctor *doctor, const struct probe_link *link)
+{
+	uint32_t received, sent;
+	int result = probe_programs(link->index, true, &received);
+	char remedy[TEXT];
+
+	sentence_of(remedy, "bpftool net show dev %s; no program must redirect the Edge's packets",
+		    link->name);
+	if (link->xdp)
+		found(doctor, UNSEEN, "bypass", remedy,
+		      "what the XDP program on %s does with packets, ahead of nf_edge", link->name);
+	if (!result)
+		result = probe_programs(link->index, false, &sent);
+	if (!result && (received || sent))
+		found(doctor, UNSEEN, "bypass", remedy,
+		      "what the tcx programs at the %s of %s do",
+		      !sent ? "ingress" : received ? "ingress and egress" : "egress", link->name);
+	return result;
+}
+
+static void check_detours(struct doctor *doctor)
+{
+	int result = 0;
+	size_t i;
+
+	check_filters(doctor);
+	for (i = 0; i < doctor->link_count; i++) {
+		int failed = check_programs(doctor, &doctor->links[i]);
+
+		result = failed ? failed : result;
+	}
+	if (result)
+		found(doctor, UNSEEN, "bypass", cure_of(result), "tcx programs: %s",
+		      reason_of(result));
+}
+
+/* ---- virtual servers ---- */
+
+static bool is_edge(const struct doctor *doctor, const struct prefix *address)
+{
+	size_t i;
+
+	for (i = 0; i < doctor->policy.interface_count; i++) {
+		if (!prefix_compare(&doctor->policy.interfaces[i].prefix, address))
+			return true;
+	}
+	return false;
+}
+
+/* IPVS acts behind the hook of what is delivered, and sends from this machine what it passes on. */
+static void check_server(struct doctor *doctor, const struct probe_server *server)
+{
+	bool service = is_edge(doctor, &server->service), real = is_edge(doctor, &server->real);
+	bool masquerades = server->way == PROBE_MASQUERADES;
+	char name[PREFIX_TEXT], to[PREFIX_TEXT];
+
+	address_text(&server->service, name);
+	address_text(&server->real, to);
+	if (server->way != PROBE_TUNNELS && (masquerades ? real : service) &&
+	    number_in("/proc/sys/net/ipv4/vs/conntrack") != 1)
+		found(doctor, PROBLEM, "ipvs", "sysctl net.ipv4.vs.conntrack=1",
+		      "IPVS takes what it passes on from %s to %s from connection tracking: dropped as invalid-state",
+		      name, to);
+	if (service && !real && masquerades)
+		found(doctor, PROBLEM, "ipvs",
+		      "edgectl interface add ROLE the real server's address",
+		      "the answers of %s, a real server of IPVS for %s, get that address behind nf_edge: unjudged and uncounted",
+		      to, name);
+	if (service && !masquerades)
+		found(doctor, FACT, "ipvs", NULL,
+		      "IPVS passes %s on to %s, whose answers nf_edge sees only if they come this way",
+		      name, to);
+}
+
+static void check_servers(struct doctor *doctor)
+{
+	struct probe_server *list;
+	size_t count, i;
+	int result = probe_servers(&list, &count);
+
+	if (result)
+		found(doctor, UNSEEN, "ipvs", cure_of(result), "virtual servers: %s",
+		      reason_of(result));
+	for (i = 0; i < count; i++)
+		check_server(doctor, &list[i]);
+	free(list);
 }
 
 /* ---- names ---- */
@@ -906,17 +1090,25 @@ static void check_unit(struct doctor *doctor)
 /* Other namespaces than the caller's do not outlive a reboot. */
 static void check_all(struct doctor *doctor)
 {
+	int result;
+
 	check_module(doctor);
 	if (doctor->loaded)
 		check_policy(doctor);
 	check_hooks(doctor);
 	check_flowtables(doctor);
-	check_tracking_rules(doctor);
+	check_rules(doctor);
 	check_legacy(doctor, "/proc/net/ip_tables_names", "iptables-legacy");
 	check_legacy(doctor, "/proc/net/ip6_tables_names", "ip6tables-legacy");
 	check_tracking(doctor);
-	check_interfaces(doctor);
+	result = probe_links(&doctor->links, &doctor->link_count);
+	if (result)
+		found(doctor, UNSEEN, "device", cure_of(result), "devices: %s", reason_of(result));
+	else
+		check_interfaces(doctor);
 	check_routing(doctor);
+	check_detours(doctor);
+	check_servers(doctor);
 	check_dns(doctor);
 	if (doctor->options->netns)
 		return;

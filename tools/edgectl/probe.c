@@ -11,14 +11,20 @@
 #include <linux/netfilter/nf_tables_compat.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netfilter/xt_CT.h>
+#include <linux/if_link.h>
 #include <linux/netlink.h>
+#include <linux/pkt_cls.h>
+#include <linux/pkt_sched.h>
 #include <linux/rtnetlink.h>
+#include <linux/tc_act/tc_mirred.h>
 #include <net/if.h>
 #include <netlink/msg.h>
 #include <netlink/netlink.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "probe.h"
 
@@ -44,6 +50,25 @@ enum {
 	DESCRIPTION_FAMILY,
 	DESCRIPTION_NAME,
 	DESCRIPTION_ATTRS,
+};
+
+/* linux/bpf.h; the headers of before 6.6 have no tcx. */
+enum {
+	PROGRAMS_QUERY = 16,	/* BPF_PROG_QUERY */
+	TCX_INGRESS = 46,	/* BPF_TCX_INGRESS */
+	TCX_EGRESS,
+};
+
+/* The kernel writes to all of it, whatever size it is told. */
+struct programs_query {
+	uint32_t device;
+	uint32_t where;
+	uint32_t flags;
+	uint32_t attach_flags;
+	uint64_t ids;
+	uint32_t count;
+	uint32_t unused;
+	uint64_t others[4];
 };
 
 /* Takes one message of an answer; 0, or an errno. */
@@ -313,13 +338,10 @@ int probe_flowtables(struct probe_flowtable **list, size_t *count)
 }
 
 /* iptables-nft keeps what nftables has no expression for as xtables had it. */
-static bool target_untracks(struct nlattr *data)
+static bool target_untracks(struct nlattr *attrs[NFTA_TARGET_MAX + 1])
 {
-	struct nlattr *attrs[NFTA_TARGET_MAX + 1];
 	const struct xt_ct_target_info *info;
 
-	if (nla_parse_nested(attrs, NFTA_TARGET_MAX, data, NULL) < 0 || !attrs[NFTA_TARGET_NAME])
-		return false;
 	if (!nla_strcmp(attrs[NFTA_TARGET_NAME], "NOTRACK"))
 		return true;
 	if (nla_strcmp(attrs[NFTA_TARGET_NAME], "CT") || !attrs[NFTA_TARGET_INFO] ||
@@ -329,22 +351,50 @@ static bool target_untracks(struct nlattr *data)
 	return info->flags & XT_CT_NOTRACK;
 }
 
-static bool untracks(struct nlattr *expressions)
+static enum probe_deed deed_of_target(struct nlattr *data)
+{
+	struct nlattr *attrs[NFTA_TARGET_MAX + 1];
+
+	if (nla_parse_nested(attrs, NFTA_TARGET_MAX, data, NULL) < 0 || !attrs[NFTA_TARGET_NAME])
+		return PROBE_NOTHING;
+	if (!nla_strcmp(attrs[NFTA_TARGET_NAME], "NFQUEUE"))
+		return PROBE_QUEUES;
+	return target_untracks(attrs) ? PROBE_UNTRACKS : PROBE_NOTHING;
+}
+
+static enum probe_deed deed_of_expression(struct nlattr *attrs[NFTA_EXPR_MAX + 1])
+{
+	static const struct {
+		const char *name;
+		enum probe_deed deed;
+	} deeds[] = {
+		{ "notrack", PROBE_UNTRACKS },
+		{ "fwd", PROBE_FORWARDS },
+		{ "queue", PROBE_QUEUES },
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(deeds) / sizeof(deeds[0]); i++) {
+		if (!nla_strcmp(attrs[NFTA_EXPR_NAME], deeds[i].name))
+			return deeds[i].deed;
+	}
+	if (!nla_strcmp(attrs[NFTA_EXPR_NAME], "target") && attrs[NFTA_EXPR_DATA])
+		return deed_of_target(attrs[NFTA_EXPR_DATA]);
+	return PROBE_NOTHING;
+}
+
+static enum probe_deed deed_of(struct nlattr *expressions)
 {
 	struct nlattr *attrs[NFTA_EXPR_MAX + 1], *each;
+	enum probe_deed deed = PROBE_NOTHING;
 	int left;
 
 	nla_for_each_nested(each, expressions, left) {
-		if (nla_parse_nested(attrs, NFTA_EXPR_MAX, each, NULL) < 0 ||
-		    !attrs[NFTA_EXPR_NAME])
-			continue;
-		if (!nla_strcmp(attrs[NFTA_EXPR_NAME], "notrack"))
-			return true;
-		if (!nla_strcmp(attrs[NFTA_EXPR_NAME], "target") && attrs[NFTA_EXPR_DATA] &&
-		    target_untracks(attrs[NFTA_EXPR_DATA]))
-			return true;
+		if (!deed && nla_parse_nested(attrs, NFTA_EXPR_MAX, each, NULL) >= 0 &&
+		    attrs[NFTA_EXPR_NAME])
+			deed = deed_of_expression(attrs);
 	}
-	return false;
+	return deed;
 }
 
 static bool fill_rule(struct nlmsghdr *header, void *element)
@@ -352,8 +402,10 @@ static bool fill_rule(struct nlmsghdr *header, void *element)
 	struct nlattr *attrs[NFTA_RULE_MAX + 1];
 	struct probe_rule *rule = element;
 
-	if (!read_attrs(header, attrs, NFTA_RULE_MAX) || !attrs[NFTA_RULE_EXPRESSIONS] ||
-	    !untracks(attrs[NFTA_RULE_EXPRESSIONS]))
+	if (!read_attrs(header, attrs, NFTA_RULE_MAX) || !attrs[NFTA_RULE_EXPRESSIONS])
+		return false;
+	rule->deed = deed_of(attrs[NFTA_RULE_EXPRESSIONS]);
+	if (rule->deed == PROBE_NOTHING)
 		return false;
 	put_family(rule->family, family_of(header));
 	get_text(attrs[NFTA_RULE_TABLE], rule->table, sizeof(rule->table));
@@ -363,7 +415,7 @@ static bool fill_rule(struct nlmsghdr *header, void *element)
 	return true;
 }
 
-int probe_untracking(struct probe_rule **list, size_t *count)
+int probe_rules(struct probe_rule **list, size_t *count)
 {
 	struct list all = { .size = sizeof(struct probe_rule), .fill = fill_rule };
 	int result = dump_tables(NFT_MSG_GETRULE, &all);
@@ -373,11 +425,11 @@ int probe_untracking(struct probe_rule **list, size_t *count)
 	return result;
 }
 
-/* ---- devices and routes ---- */
+/* ---- devices ---- */
 
 static bool fill_link(struct nlmsghdr *header, void *element)
 {
-	struct nlattr *attrs[IFLA_MAX + 1], *info[IFLA_INFO_MAX + 1];
+	struct nlattr *attrs[IFLA_MAX + 1], *info[IFLA_INFO_MAX + 1], *xdp[IFLA_XDP_MAX + 1];
 	const struct ifinfomsg *head = nlmsg_data(header);
 	struct probe_link *link = element;
 
@@ -390,6 +442,8 @@ static bool fill_link(struct nlmsghdr *header, void *element)
 	if (attrs[IFLA_LINKINFO] &&
 	    nla_parse_nested(info, IFLA_INFO_MAX, attrs[IFLA_LINKINFO], NULL) >= 0)
 		get_text(info[IFLA_INFO_KIND], link->kind, sizeof(link->kind));
+	if (attrs[IFLA_XDP] && nla_parse_nested(xdp, IFLA_XDP_MAX, attrs[IFLA_XDP], NULL) >= 0)
+		link->xdp = xdp[IFLA_XDP_ATTACHED] && nla_get_u8(xdp[IFLA_XDP_ATTACHED]);
 	return true;
 }
 
@@ -403,6 +457,247 @@ int probe_links(struct probe_link **list, size_t *count)
 	*count = all.count;
 	return result;
 }
+
+/* ---- traffic control ---- */
+
+/**
+ * struct queue - a queueing discipline, which may have filters
+ * @ingress: of what the device receives
+ * @egress: of what it sends
+ */
+struct queue {
+	uint32_t device;
+	uint32_t handle;
+	bool ingress;
+	bool egress;
+};
+
+static bool fill_queue(struct nlmsghdr *header, void *element)
+{
+	const struct tcmsg *head = nlmsg_data(header);
+	struct nlattr *attrs[TCA_MAX + 1];
+	struct queue *queue = element;
+
+	if (nlmsg_parse(header, sizeof(*head), attrs, TCA_MAX, NULL) < 0 || !attrs[TCA_KIND])
+		return false;
+	queue->device = head->tcm_ifindex;
+	queue->handle = head->tcm_handle;
+	queue->egress = nla_strcmp(attrs[TCA_KIND], "ingress");
+	queue->ingress = !queue->egress || !nla_strcmp(attrs[TCA_KIND], "clsact");
+	return queue->handle;	/* the kernel's own choice has none, and no filters */
+}
+
+/* Where a filter's options have its actions. */
+static int actions_of(struct nlattr *kind)
+{
+	static const struct {
+		const char *kind;
+		int attribute;
+	} filters[] = {
+		{ "basic", TCA_BASIC_ACT },
+		{ "bpf", TCA_BPF_ACT },
+		{ "cgroup", TCA_CGROUP_ACT },
+		{ "flow", TCA_FLOW_ACT },
+		{ "flower", TCA_FLOWER_ACT },
+		{ "fw", TCA_FW_ACT },
+		{ "matchall", TCA_MATCHALL_ACT },
+		{ "route", TCA_ROUTE4_ACT },
+		{ "u32", TCA_U32_ACT },
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(filters) / sizeof(filters[0]); i++) {
+		if (!nla_strcmp(kind, filters[i].kind))
+			return filters[i].attribute;
+	}
+	return 0;
+}
+
+static void take_mirred(struct nlattr *options, struct probe_filter *filter)
+{
+	struct nlattr *attrs[TCA_MIRRED_MAX + 1];
+	const struct tc_mirred *mirred;
+	bool redirects;
+
+	if (nla_parse_nested(attrs, TCA_MIRRED_MAX, options, NULL) < 0 ||
+	    !attrs[TCA_MIRRED_PARMS] || nla_len(attrs[TCA_MIRRED_PARMS]) < (int)sizeof(*mirred))
+		return;
+	mirred = nla_data(attrs[TCA_MIRRED_PARMS]);
+	redirects = mirred->eaction == TCA_EGRESS_REDIR || mirred->eaction == TCA_INGRESS_REDIR;
+	if (filter->redirects)
+		return;
+	filter->redirects = redirects;
+	filter->mirrors = !redirects;
+	filter->to = mirred->ifindex;
+}
+
+static void take_actions(struct nlattr *list, struct probe_filter *filter)
+{
+	struct nlattr *attrs[TCA_ACT_MAX + 1], *each;
+	int left;
+
+	nla_for_each_nested(each, list, left) {
+		if (nla_parse_nested(attrs, TCA_ACT_MAX, each, NULL) < 0 || !attrs[TCA_ACT_KIND])
+			continue;
+		if (!nla_strcmp(attrs[TCA_ACT_KIND], "bpf"))
+			filter->program = true;
+		if (!nla_strcmp(attrs[TCA_ACT_KIND], "mirred") && attrs[TCA_ACT_OPTIONS])
+			take_mirred(attrs[TCA_ACT_OPTIONS], filter);
+	}
+}
+
+static bool fill_filter(struct nlmsghdr *header, void *element)
+{
+	struct probe_filter *filter = element;
+	struct nlattr *attrs[TCA_MAX + 1], *each;
+	int left, actions;
+
+	if (nlmsg_parse(header, sizeof(struct tcmsg), attrs, TCA_MAX, NULL) < 0 ||
+	    !attrs[TCA_KIND] || !attrs[TCA_OPTIONS])
+		return false;
+	filter->program = !nla_strcmp(attrs[TCA_KIND], "bpf");
+	actions = actions_of(attrs[TCA_KIND]);
+	nla_for_each_nested(each, attrs[TCA_OPTIONS], left) {
+		if (actions && nla_type(each) == actions)
+			take_actions(each, filter);
+	}
+	return filter->program || filter->redirects || filter->mirrors;
+}
+
+/* Adds the filters at one place of a device to those of other places. */
+static int add_filters(const struct queue *queue, uint32_t parent, bool ingress, struct list *all)
+{
+	const struct tcmsg head = { .tcm_family = AF_UNSPEC, .tcm_ifindex = queue->device,
+				    .tcm_parent = parent };
+	struct list some = { .size = sizeof(struct probe_filter), .fill = fill_filter };
+	int result = dump(NETLINK_ROUTE, RTM_GETTFILTER, &head, sizeof(head), &some);
+	struct probe_filter *filter = some.elements;
+	size_t i;
+
+	for (i = 0; i < some.count && !result; i++) {
+		void *elements = grow(all->elements, all->count, &all->room, all->size);
+
+		if (!elements) {
+			result = ENOMEM;
+			break;
+		}
+		all->elements = elements;
+		filter[i].device = queue->device;
+		filter[i].ingress = ingress;
+		((struct probe_filter *)elements)[all->count++] = filter[i];
+	}
+	free(some.elements);
+	return result == EINVAL || result == ENODEV || result == EOPNOTSUPP ? 0 : result;
+}
+
+int probe_filters(struct probe_filter **list, size_t *count)
+{
+	const struct tcmsg head = { .tcm_family = AF_UNSPEC };
+	struct list queues = { .size = sizeof(struct queue), .fill = fill_queue };
+	struct list all = { .size = sizeof(struct probe_filter) };
+	int result = dump(NETLINK_ROUTE, RTM_GETQDISC, &head, sizeof(head), &queues);
+	size_t i;
+
+	if (result == EOPNOTSUPP)	/* a kernel without traffic control */
+		result = 0;
+	for (i = 0; i < queues.count && !result; i++) {
+		const struct queue *queue = &((struct queue *)queues.elements)[i];
+
+		uint32_t sent = queue->ingress ? TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_EGRESS) :
+						 queue->handle;
+
+		if (queue->ingress)
+			result = add_filters(queue, TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_INGRESS), true,
+					     &all);
+		if (queue->egress && !result)
+			result = add_filters(queue, sent, false, &all);
+	}
+	free(queues.elements);
+	*list = all.elements;
+	*count = all.count;
+	return result;
+}
+
+int probe_programs(uint32_t device, bool ingress, uint32_t *count)
+{
+	struct programs_query query = { .device = device,
+					.where = ingress ? TCX_INGRESS : TCX_EGRESS };
+
+	*count = 0;
+	if (syscall(SYS_bpf, PROGRAMS_QUERY, &query, sizeof(query)))
+		return errno == EPERM ? EPERM : 0;	/* otherwise this kernel has no tcx */
+	*count = query.count;
+	return 0;
+}
+
+/* ---- virtual servers ---- */
+
+/* "CB00710A:13C5", "[2001:0db8:...]:13C5"; false for anything else. */
+static bool read_address(const char *text, struct prefix *prefix)
+{
+	const char *end = strrchr(text, ':');
+	char inner[INET6_ADDRSTRLEN];
+	uint32_t number;
+	char *rest;
+
+	memset(prefix, 0, sizeof(*prefix));
+	if (*text == '[' && end && end[-1] == ']') {
+		snprintf(inner, sizeof(inner), "%.*s", (int)(end - text - 2), text + 1);
+		prefix->size = 16;
+		prefix->len = 128;
+		return inet_pton(AF_INET6, inner, prefix->bytes) == 1;
+	}
+	number = htonl(strtoul(text, &rest, 16));
+	prefix->size = 4;
+	prefix->len = 32;
+	memcpy(prefix->bytes, &number, 4);
+	return end && rest == end;
+}
+
+static enum probe_way way_called(const char *name)
+{
+	if (!strcmp(name, "Masq"))
+		return PROBE_MASQUERADES;
+	return strcmp(name, "Tunnel") ? PROBE_ROUTES : PROBE_TUNNELS;
+}
+
+/* A line for each service, "TCP CB00710A:13C5 rr", and behind it "-> ADDRESS:PORT WAY ...". */
+int probe_servers(struct probe_server **list, size_t *count)
+{
+	FILE *file = fopen("/proc/net/ip_vs", "re");
+	char line[256], first[8], address[64], third[16];
+	struct prefix service = { 0 }, real;
+	struct probe_server *servers = NULL, *grown;
+	size_t room = 0;
+	int result = !file && errno != ENOENT ? errno : 0;
+
+	*count = 0;
+	while (!result && file && fgets(line, sizeof(line), file)) {
+		if (sscanf(line, "%7s %63s %15s", first, address, third) < 3)
+			continue;
+		if (strcmp(first, "->")) {	/* some are called by a mark */
+			if (!read_address(address, &service))
+				service = (struct prefix){ .size = 4 };
+			continue;
+		}
+		if (!read_address(address, &real))
+			continue;
+		grown = grow(servers, *count, &room, sizeof(*servers));
+		if (grown) {
+			servers = grown;
+			servers[(*count)++] = (struct probe_server){ service, real,
+								     way_called(third) };
+		} else {
+			result = ENOMEM;
+		}
+	}
+	if (file)
+		fclose(file);
+	*list = servers;
+	return result;
+}
+
+/* ---- routes ---- */
 
 static int take_route(struct nlmsghdr *header, void *into)
 {
