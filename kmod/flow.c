@@ -27,6 +27,16 @@ static const struct net_device *leaves_by(const struct sk_buff *skb,
 	return state->hook == NF_INET_LOCAL_OUT && dst ? dst->dev : state->out;
 }
 
+/*
+ * What a local sender sends by way of a VRF passes the hooks twice: as if it left by the VRF,
+ * where Linux since 5.16 keeps it from connection tracking, and then by the device that it does
+ * leave by, or as what is delivered here.
+ */
+static bool passes_again(const struct nf_hook_state *state)
+{
+	return state->hook == NF_INET_LOCAL_OUT && state->out && netif_is_l3_master(state->out);
+}
+
 /* What a bridge forwards passes the hook of routed packets, too. */
 static bool is_routed(const struct sk_buff *skb, const struct nf_hook_state *state)
 {
@@ -376,7 +386,8 @@ bool edge_flow_read(const struct sk_buff *skb, const struct nf_hook_state *state
 	const struct net_device *out = leaves_by(skb, state);
 
 	/* a routing header may lead from there to another device */
-	if (edge_flow_is_loopback(out) || (edge_flow_is_loopback(state->in) && !out))
+	if (edge_flow_is_loopback(out) || (edge_flow_is_loopback(state->in) && !out) ||
+	    passes_again(state))
 		return false;
 	edge_flow_begin(skb, state, out, state->pf, flow);
 	flow->malformed = !read_transport(skb, state, flow) || edge_addresses_lie(flow);

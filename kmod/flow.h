@@ -106,8 +106,9 @@ static __always_inline bool edge_flow_stays(const struct sk_buff *skb, u32 at)
  * Sets malformed where headers are truncated, impossible or not to be believed:
  * step 1 of Documentation/policy.md. Linear and paged data alike; nothing is pulled or allocated.
  *
- * Return: false for what is never judged: traffic over the loopback device, unless it goes on by
- * another.
+ * Return: false for what is never judged, traffic over the loopback device unless it goes on by
+ *	another, and for what is judged when it passes the hook again: what this machine sends by
+ *	way of a VRF.
  */
 bool edge_flow_read(const struct sk_buff *skb, const struct nf_hook_state *state,
 		    struct edge_flow *flow);

@@ -697,6 +697,32 @@ static void flow_over_loopback_is_not_judged(struct kunit *test)
 	kfree_skb(skb);
 }
 
+/* A local sender's passes the hook as if it left by the VRF, then by the device that it does. */
+static void flow_out_by_a_vrf_is_judged_behind_it(struct kunit *test)
+{
+	static const u8 bytes[] = { IPV4(5, IPPROTO_ESP) };
+	struct net_device *vrf = device(test, "vrf0", 0), *ext = device(test, "ext0", 0);
+	struct sk_buff *skb = skb_of(bytes, sizeof(bytes), sizeof(bytes), 1);
+	struct nf_hook_state state = { .hook = NF_INET_LOCAL_OUT, .pf = NFPROTO_IPV4, .out = vrf };
+	struct edge_flow flow;
+
+	KUNIT_ASSERT_NOT_NULL(test, skb);
+	vrf->priv_flags |= IFF_L3MDEV_MASTER;
+	KUNIT_EXPECT_FALSE(test, edge_flow_read(skb, &state, &flow));
+	state.out = ext;
+	KUNIT_EXPECT_TRUE(test, edge_flow_read(skb, &state, &flow));
+
+	/* what is received or forwarded does not pass again */
+	state.out = vrf;
+	state.hook = NF_INET_FORWARD;
+	KUNIT_EXPECT_TRUE(test, edge_flow_read(skb, &state, &flow));
+	state.in = vrf;
+	state.out = NULL;
+	state.hook = NF_INET_LOCAL_IN;
+	KUNIT_EXPECT_TRUE(test, edge_flow_read(skb, &state, &flow));
+	kfree_skb(skb);
+}
+
 /* A local sender's packet may have been routed anew since the hooks began. */
 static void flow_leaves_by_the_device_of_its_route(struct kunit *test)
 {
@@ -1299,6 +1325,7 @@ static struct kunit_case flow_test_cases[] = {
 	KUNIT_CASE(flow_tells_icmpv6_types_apart),
 	KUNIT_CASE(flow_has_addresses_and_devices),
 	KUNIT_CASE(flow_over_loopback_is_not_judged),
+	KUNIT_CASE(flow_out_by_a_vrf_is_judged_behind_it),
 	KUNIT_CASE(flow_leaves_by_the_device_of_its_route),
 	KUNIT_CASE(flow_is_malformed_where_delivery_would_misread),
 	KUNIT_CASE_PARAM(flow_route_names_its_addresses, route_gen_params),
