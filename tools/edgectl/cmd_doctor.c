@@ -39,6 +39,7 @@ enum level {
  * @problems: number found
  * @loaded: the module answers, and the policy is known
  * @policy: that is in force; an entry for each Edge address
+ * @tagged: the bridge that was last reported for its frames with a VLAN tag
  */
 struct doctor {
 	const struct options *options;
@@ -48,6 +49,7 @@ struct doctor {
 	struct saved policy;
 	struct probe_link *links;
 	size_t link_count;
+	const struct probe_link *tagged;
 };
 
 /* ---- reporting ---- */
@@ -585,10 +587,13 @@ static void check_remotes(struct doctor *doctor, const struct entry *entry,
 /* With br_netfilter, frames with a VLAN tag pass all the same, unless it is told otherwise. */
 static void check_tagged(struct doctor *doctor, const struct probe_link *bridge)
 {
-	if (number_in("/proc/sys/net/bridge/bridge-nf-filter-vlan-tagged") != 1)
-		found(doctor, UNSEEN, "bridge",
-		      "sysctl net.bridge.bridge-nf-filter-vlan-tagged=1, unless no frame has a VLAN tag",
-		      "what bridge %s forwards with a VLAN tag", bridge->name);
+	if (bridge == doctor->tagged ||
+	    number_in("/proc/sys/net/bridge/bridge-nf-filter-vlan-tagged") == 1)
+		return;
+	doctor->tagged = bridge;
+	found(doctor, UNSEEN, "bridge",
+	      "sysctl net.bridge.bridge-nf-filter-vlan-tagged=1, unless no frame has a VLAN tag",
+	      "what bridge %s forwards with a VLAN tag", bridge->name);
 }
 
 /* What a bridge forwards by itself netfilter's hooks for IP see with br_netfilter only. */
