@@ -24,7 +24,7 @@ SOURCES := Kbuild Makefile dkms.conf kmod/Kbuild $(filter-out %_test.c %.mod.c,$
 # Installed, not enabled.
 UNITS := $(wildcard packaging/systemd/*.service packaging/systemd/*.timer)
 
-RUNGS := lint kunit debug kernels oracle faults fuzz
+RUNGS := lint kunit debug kernels oracle faults fuzz hostile
 
 .PHONY: all module tools run check bench $(RUNGS:%=check-%) check-deb check-appliance deb install install-source uninstall clean \
 	clean-module help
@@ -52,7 +52,7 @@ bench: ## measure it beside nftables and iptables with ipset (RESULTS=bench.json
 	$(MAKE) tools
 	tests/bench/run.py $(or $(RESULTS),bench.json)
 
-$(RUNGS:%=check-%): ## one rung of the proof: lint, kunit, debug, kernels, oracle, faults or fuzz
+$(RUNGS:%=check-%): ## one rung of the proof: lint, kunit, debug, kernels, oracle, faults, fuzz or hostile
 	tests/lib/install check
 	$(MAKE) tools
 	tests/run $(@:check-%=%)
