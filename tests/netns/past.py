@@ -94,7 +94,7 @@ def flowtable():
     later = tcp(FEDERATION, ACCESS, 5061, "A", sport=41000, seq=1, ack=1)
     rig.expect("a call that will be offloaded", call, "sip-federation-in")
     rig.expect("its answer", back(call), "sip-federation-in", "inside")
-    rig.expect("its third packet", later, "sip-federation-in")
+    rig.send(later, comes=True)	# the first that goes past, on some kernels
     rig.edgectl("partner", "del", FEDERATION)
     passes(name, "offload", "^flowtable inet past ft .*ext0.* past netfilter", packet=later)
     rig.edgectl("partner", "add", FEDERATION)
