@@ -767,7 +767,8 @@ class Audit(Netlink):
 
     HOOKS = (("first", "prerouting", -399, -398), ("first", "output", -399, -398),
              ("second", "input", -1, 1), ("second", "forward", -1, 1), ("second", "output", -1, 1))
-    NAMES = ("before_first", "after_first", "before_second", "after_second", "never", "hidden")
+    # "other": what has no Edge address in its header. A gate drops it if its route names one.
+    NAMES = ("before_first", "after_first", "before_second", "after_second", "before_other", "after_other", "never", "hidden")
 
     def __init__(self):
         super().__init__(NETLINK_NETFILTER)
@@ -796,6 +797,7 @@ class Audit(Netlink):
                 lines.append(f"meta l4proto {{ ah, icmpv6 }} jump never_{'forwarded' if where == 'forward' else 'here'};")
             lines.append(f"ct state related jump {when}_related;")
         lines += [f"{match} {count}" for match in PACKET]
+        lines.append(f"counter name {when}_other;")
         return " ".join(lines) + " }"
 
     def read(self):
@@ -905,7 +907,7 @@ class Fuzz:
         """A complaint, or None: what the module counted against what nftables saw."""
         seen, counted = self.audit.read(), self.client.counters()
         for unit, name in enumerate(("packets", "bytes")):
-            gone = sum(seen[f"before_{gate}"][unit] - seen[f"after_{gate}"][unit] for gate in ("first", "second"))
+            gone = sum(seen[f"before_{gate}"][unit] - seen[f"after_{gate}"][unit] for gate in ("first", "second", "other"))
             left = seen["after_second"][unit] - seen["never"][unit]
             reasons = sum(counted[one][unit] for one in REASONS)
             rows = sum(counted[one][unit] for one in ROWS)
