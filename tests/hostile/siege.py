@@ -50,7 +50,7 @@ DUTIES = {"controller": 100, "closer": 100, "status": 10, "loader": 2}
 SYSCTLS = {"kernel/watchdog_thresh": 1, "kernel/hung_task_timeout_secs": 20, "kernel/hung_task_warnings": 100,
            "kernel/unprivileged_userns_clone": 1, "user/max_user_namespaces": 1000}
 # khugepaged, of the lowest priority, would wait for a CPU in an RCU read side of its own.
-PARAMETERS = {"/sys/module/rcupdate/parameters/rcu_cpu_stall_timeout": 5,
+PARAMETERS = {"/sys/module/rcupdate/parameters/rcu_cpu_stall_timeout": 10,
               "/sys/kernel/mm/transparent_hugepage/enabled": "never"}
 
 
@@ -275,7 +275,7 @@ for name, value in SYSCTLS.items():
     if os.path.exists(f"/proc/sys/{name}"):
         write(f"/proc/sys/{name}", value)
 for path, value in PARAMETERS.items():
-    if os.path.exists(path):
+    if os.path.exists(path) and not os.path.exists("/sys/kernel/debug/kcsan"):	# which delays accesses on purpose
         write(path, value)
 build()
 limited = limit_memory()
