@@ -10,6 +10,7 @@
 #include <linux/if.h>
 #include <linux/ipv6.h>
 #include <linux/netfilter.h>
+#include <linux/sched/signal.h>
 #include <linux/string.h>
 #include <net/ipv6.h>
 
@@ -20,6 +21,13 @@
  * full, refused: nobody is killed for it.
  */
 #define EDGE_GFP	(GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL | __GFP_NOWARN)
+
+/* A point of rest between two entries of a list; -EINTR when the caller is to be killed. */
+static inline int edge_rest(void)
+{
+	cond_resched();
+	return fatal_signal_pending(current) ? -EINTR : 0;
+}
 
 /**
  * enum edge_kind - what the transport header says of a packet

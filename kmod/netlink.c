@@ -11,7 +11,6 @@
 #include <linux/netdevice.h>
 #include <linux/nls.h>
 #include <linux/notifier.h>
-#include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <net/genetlink.h>
 
@@ -142,13 +141,6 @@ static const struct nla_policy commit_policy[] = {
 	[NF_EDGE_A_GENERATION] = { .type = NLA_U32 },
 	[NF_EDGE_A_CONFIRM] = NLA_POLICY_FULL_RANGE(NLA_U32, &confirm_range),
 };
-
-/* A point of rest between two entries of a list; -EINTR when the caller is to be killed. */
-static int rest(void)
-{
-	cond_resched();
-	return fatal_signal_pending(current) ? -EINTR : 0;
-}
 
 /* Parsing. Each answers 0, or an errno with the sentence and the attribute set. */
 
@@ -375,7 +367,7 @@ static int parse_partners(struct genl_info *info, bool adding, struct partner_li
 	for_each_entry(entry, info, rem) {
 		bool comes = adding;
 
-		err = rest() ?: parse_partner(entry, &comes, &partners->list[i], info->extack);
+		err = edge_rest() ?: parse_partner(entry, &comes, &partners->list[i], info->extack);
 		if (!err && comes && partners->coming < i)
 			err = REFUSE(info->extack, entry, -EINVAL,
 				     "who comes is told before who leaves");
@@ -822,7 +814,7 @@ static struct edge_prefixes *remaining(const struct edge_policy *policy,
 		left = edge_prefix_table_new();
 	}
 	if (!left)
-		*err = rest() ?: -ENOMEM;
+		*err = edge_rest() ?: -ENOMEM;
 	return left;
 }
 
@@ -971,7 +963,7 @@ static int partner_dump(struct sk_buff *skb, struct netlink_callback *cb)
 	enum listed listed;
 
 	do {
-		if (rest())
+		if (edge_rest())
 			return -EINTR;
 		edge = listing_begin(skb, cb);
 		listed = list_some(skb, cb, edge, name, domain);
@@ -1093,7 +1085,7 @@ static int rule_set(struct sk_buff *skb, struct genl_info *info)
 	if (!edge_netlink_count_entries(info))
 		return REFUSE(info->extack, NULL, -EINVAL, "no row is given");
 	for_each_entry(entry, info, rem) {
-		err = rest() ?: parse_rule(entry, &changes, info->extack);
+		err = edge_rest() ?: parse_rule(entry, &changes, info->extack);
 		if (err)
 			return err;
 	}

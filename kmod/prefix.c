@@ -50,13 +50,6 @@ static struct edge_tree __rcu **root_for(struct edge_prefixes *table,
 	return &table->root[family_index(prefix->family)];
 }
 
-/* A point of rest between two entries of a list; -EINTR when the caller is to be killed. */
-static int rest(void)
-{
-	cond_resched();
-	return fatal_signal_pending(current) ? -EINTR : 0;
-}
-
 static struct edge_tree_found find(struct edge_prefixes *table, const struct edge_prefix *prefix)
 {
 	const struct edge_key key = key_of(prefix);
@@ -531,7 +524,7 @@ int edge_prefix_add(struct edge_prefixes *table, const struct edge_prefix *list,
 
 	for (i = 0; i < n; i++) {
 		*bad = i;
-		err = rest();
+		err = edge_rest();
 		if (!err)
 			err = prepare_add(table, &list[i], &prepared[i], tolerant, &fresh);
 		if (err < 0)
@@ -648,7 +641,7 @@ static int del(struct edge_prefixes *table, const struct edge_prefix *list, u32 
 
 	for (i = 0; i < n && !err; i++) {
 		*bad = i;
-		if (rest() && killable) {
+		if (edge_rest() && killable) {
 			err = -EINTR;
 			break;
 		}
@@ -749,7 +742,7 @@ static bool strip(struct edge_roll *roll, u8 groups, u32 words, bool *changed)
 		roll->labels[roll->count] = labels;
 		if (partner->groups || !copied)
 			roll->count++;
-		if (!copied || rest())
+		if (!copied || edge_rest())
 			return false;
 	}
 	return true;
