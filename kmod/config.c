@@ -71,6 +71,7 @@ int edge_config_init(struct edge_net *edge)
 	edge->previous = NULL;
 	INIT_DELAYED_WORK(&edge->revert, revert_in_time);
 	RCU_INIT_POINTER(edge->policy, policy);
+	edge->published = get_state_synchronize_rcu();
 	edge->generation = 1;
 	edge->sequence = 2;
 	edge->changed = ktime_get_boottime_seconds();
@@ -157,6 +158,7 @@ static void put_in_force(struct edge_net *edge, struct edge_policy *policy, u32 
 	mutex_lock(&edge->lock);
 	sequence_begin(edge);
 	rcu_assign_pointer(edge->policy, policy);
+	edge->published = get_state_synchronize_rcu();
 	sequence_end(edge);
 	if (seconds) {
 		edge->previous = old;
@@ -274,8 +276,11 @@ int edge_config_apply(struct edge_net *edge, u32 portid, struct edge_policy *pol
 
 struct edge_prefixes *edge_config_partners_begin(struct edge_net *edge, u32 portid)
 {
-	if (!transaction_of(edge, portid))
+	if (!transaction_of(edge, portid)) {
+		/* whoever judges by the policy that was replaced must not meet the table to come */
+		cond_synchronize_rcu(edge->published);
 		sequence_begin(edge);
+	}
 	return target(edge, portid)->partners;
 }
 

@@ -40,6 +40,7 @@ struct edge_told {
  * struct edge_net - what the module keeps for a network namespace
  * @net: the namespace
  * @policy: the policy in force; never NULL; readers under RCU
+ * @published: the RCU state when @policy was; under @commit_mutex
  * @counters: never lost by a change of the policy
  * @commit_mutex: one change at a time, for as long as it takes: with a million partners, a second.
  *	Only those who may change the namespace's policy wait for it, and can be killed meanwhile
@@ -64,6 +65,7 @@ struct edge_told {
 struct edge_net {
 	struct net *net;
 	struct edge_policy __rcu *policy;
+	unsigned long published;
 	struct edge_counters counters;
 	struct mutex commit_mutex;	/* serialises changes */
 	struct mutex lock;		/* what status tells is of one moment */
@@ -131,7 +133,10 @@ void edge_config_discard(struct edge_net *edge, u32 portid, struct edge_policy *
 int edge_config_apply(struct edge_net *edge, u32 portid, struct edge_policy *policy,
 		      struct netlink_ext_ack *extack);
 
-/* The partner table that the socket changes in place. Lock held. */
+/*
+ * The partner table that the socket changes in place. Commit mutex held. May sleep, until no packet
+ * is judged any more by a policy that has just been replaced.
+ */
 struct edge_prefixes *edge_config_partners_begin(struct edge_net *edge, u32 portid);
 
 /* The end of what that began. changed: the table says something else than before. */

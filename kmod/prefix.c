@@ -541,6 +541,7 @@ int edge_prefix_add(struct edge_prefixes *table, const struct edge_prefix *list,
 		cond_resched();
 	}
 	changed(table);
+	table->added = get_state_synchronize_rcu();
 	kvfree(prepared);
 	return count;
 
@@ -662,6 +663,8 @@ static int del(struct edge_prefixes *table, const struct edge_prefix *list, u32 
 		return err;
 	}
 
+	/* a reader that was too early for what was added last must not be too late for these */
+	cond_synchronize_rcu(table->added);
 	for (i = 0; i < n; i++) {
 		finish_del(table, &list[i]);
 		cond_resched();

@@ -27,6 +27,7 @@ struct edge_prefix_gathering;
  * @root: IPv4, IPv6
  * @memos: what CPUs remember; NULL while the table is empty
  * @version: moves when what readers find has changed
+ * @added: the RCU state when something was added last
  * @count: prefixes in a group; while @gathering, one counts each time that it was added
  * @gathering: what was added to a staged table before it is settled, or NULL
  */
@@ -35,6 +36,7 @@ struct edge_prefixes {
 	struct edge_memos __percpu *memos;
 	u32 version;
 	u32 count;
+	unsigned long added;
 	struct edge_prefix_gathering *gathering;
 };
 

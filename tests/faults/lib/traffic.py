@@ -149,6 +149,8 @@ class Traffic:
         with os.fdopen(self.report, "rb") as file:
             data = file.read()
         os.waitpid(self.child, 0)
+        for sock in self.listeners:
+            sock.close()
         if not data:
             return {}, "the traffic came to a bad end"
         said = json.loads(data)
