@@ -63,6 +63,10 @@ rig.check("by another device", out is None and moved == {"wrong-device": 1}, out
 # Behind reassembly the receiving kernel would read the payload as the routing header.
 chain = IPv6(src=FEDERATION6, dst=HERE6) / IPv6ExtHdrRouting(type=2, addresses=["::1"], segleft=0) / IPv6ExtHdrFragment()
 rig.expect("headers that delivery would mistake", chain / TCP(sport=40013, dport=5061), "malformed")
+rig.edgectl("mode", "audit")
+_, moved = rig.send(chain / TCP(sport=40015, dport=5061), comes=False)
+rig.check("audit counts them the same", moved == {"malformed": 1}, moved)
+rig.edgectl("mode", "enforce")
 chain.dst = ACCESS6
 rig.load(POLICY)
 rig.expect("and forwarding does not", chain / TCP(sport=40014, dport=5061), "sip-federation-in")
