@@ -72,6 +72,13 @@ static void prune(struct edge_prefixes *table, const struct edge_prefix *prefix)
 	edge_tree_prune(root_for(table, prefix), &key, words_of(prefix->family));
 }
 
+static void regrouped(struct edge_prefixes *table, const struct edge_prefix *prefix)
+{
+	const struct edge_key key = key_of(prefix);
+
+	edge_tree_regrouped(root_for(table, prefix), &key, words_of(prefix->family));
+}
+
 static void renote(struct edge_prefixes *table, const struct edge_prefix *prefix)
 {
 	const struct edge_key key = key_of(prefix);
@@ -439,7 +446,7 @@ static void finish_add(struct edge_prefixes *table, const struct edge_prefix *en
 	if (groups == partner->groups)
 		return;
 	WRITE_ONCE(partner->groups, groups);
-	renote(table, entry);
+	regrouped(table, entry);
 }
 
 /* Labels go back in the reverse order: a list may rename one prefix twice. */
@@ -540,6 +547,11 @@ int edge_prefix_add(struct edge_prefixes *table, const struct edge_prefix *list,
 			finish_add(table, &list[i], &prepared[i]);
 		cond_resched();
 	}
+	for (i = 0; i < n; i++) {
+		if (prepared[i].changes)
+			renote(table, &list[i]);
+		cond_resched();
+	}
 	changed(table);
 	table->added = get_state_synchronize_rcu();
 	kvfree(prepared);
@@ -624,11 +636,9 @@ static void finish_del(struct edge_prefixes *table, const struct edge_prefix *en
 	if (groups == found.partner->groups)
 		return;
 	WRITE_ONCE(found.partner->groups, groups);
-	renote(table, entry);
-	if (groups)
-		return;
-	WRITE_ONCE(table->count, table->count - 1);
-	prune(table, entry);
+	regrouped(table, entry);
+	if (!groups)
+		WRITE_ONCE(table->count, table->count - 1);
 }
 
 /* killable: whether a fatal signal ends it; all of it is undone then. */
@@ -669,7 +679,17 @@ static int del(struct edge_prefixes *table, const struct edge_prefix *list, u32 
 		finish_del(table, &list[i]);
 		cond_resched();
 	}
+	for (i = 0; i < n; i++) {
+		renote(table, &list[i]);
+		cond_resched();
+	}
 	changed(table);
+	for (i = 0; i < n; i++) {
+		found = find(table, &list[i]);
+		if (found.partner && !found.partner->groups)
+			prune(table, &list[i]);
+		cond_resched();
+	}
 	return count;
 }
 

@@ -200,6 +200,7 @@ struct shape {
 	u8 from;
 	u8 groups;
 	u32 built;
+	u32 stale[2];
 	u32 word[4];
 	struct {
 		struct shape *below;

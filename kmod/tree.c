@@ -61,6 +61,8 @@ struct slot {
  * @from: the first bit that it looks at
  * @groups: of the prefix that ends just before
  * @built: partners below when it was built
+ * @stale: the first slot whose groups are to be noted anew
+ * @stale_end: the slot behind the last of them; 0: there is none
  * @word: the bits before @from
  * @slots: 1 << width
  */
@@ -69,6 +71,8 @@ struct branch {
 	u8 from;
 	u8 groups;
 	u32 built;
+	u32 stale;
+	u32 stale_end;
 	u32 word[4];
 	struct slot slots[];
 };
@@ -498,8 +502,8 @@ static struct branch *without_groups(const struct branch *branch)
 }
 
 /*
- * A branch above the one that has no room for the key, and with room for both; at least as many
- * bits before it, so that no way down is long.
+ * A branch above the one that has no room for the key, and with room for both: of as many bits
+ * before it at least as there can be, so that no way down is long.
  */
 static bool make_room(const struct place *place, const struct edge_key *key, u32 words)
 {
@@ -509,9 +513,8 @@ static bool make_room(const struct place *place, const struct edge_key *key, u32
 
 	if (key->bits > place->start)
 		from = min(from, key->bits);
-	if (old->from - from < WIDTH_MIN)
-		return false;
-	branch = new_branch(key->word, from, WIDTH_MIN, words);
+	from = min_t(int, from, max3(old->from - WIDTH_MIN, place->start, 0));
+	branch = new_branch(key->word, from, min(WIDTH_MIN, old->from - from), words);
 	if (!branch)
 		return false;
 	branch->tree.count = old->tree.count;
@@ -744,38 +747,53 @@ static const struct edge_tree *first_leaf(const struct edge_tree *tree)
 	return tree;
 }
 
-/* Notes anew what a prefix's groups are now: where it ends in a branch. */
-void edge_tree_renote(struct edge_tree __rcu **root, const struct edge_key *key, u32 words)
+/* The slots that a prefix covers which ends at or among the bits that the branch looks at. */
+static u32 slots_of(const struct branch *branch, const struct edge_key *key)
+{
+	return 1U << (branch->from + branch->tree.width - key->bits);
+}
+
+void edge_tree_regrouped(struct edge_tree __rcu **root, const struct edge_key *key, u32 words)
 {
 	struct branch *branch = place_of(root, key, words).owner;
-	const struct edge_partner *partner;
-	u32 first, i, j;
-	u8 sum[WIDTH_MAX + 1] = {};	/* of the prefixes that end so many bits on, and before */
-	u8 width, length, bits;
+	u32 first, end;
 
 	if (!branch)
 		return;
 	if (key->bits == branch->from) {
-		partner = edge_tree_find(root, key, words).partner;
-		WRITE_ONCE(branch->groups, partner->groups);
+		WRITE_ONCE(branch->groups, edge_tree_find(root, key, words).partner->groups);
 		return;
 	}
+	first = slot_at(branch, key->word, words);
+	end = first + slots_of(branch, key);
+	branch->stale = branch->stale_end ? min(branch->stale, first) : first;
+	branch->stale_end = max(branch->stale_end, end);
+}
 
-	width = branch->tree.width;
-	length = key->bits - branch->from;
+/* Notes anew the groups of all slots that a prefix covers, or would cover. */
+static void note_anew(struct edge_tree __rcu **root, struct branch *branch,
+		      const struct edge_key *key, u32 words)
+{
+	const u8 width = branch->tree.width, length = key->bits - branch->from;
+	const u32 first = slot_at(branch, key->word, words);
+	const struct edge_partner *partner;
+	u8 sum[WIDTH_MAX + 1] = {};	/* of the prefixes that end so many bits on, and before */
+	u32 i, j;
+	u8 bits;
+
 	for (bits = 1; bits < length; bits++) {
 		const struct edge_key around = edge_roll_shortened(*key, branch->from + bits);
 
 		partner = edge_tree_find(root, &around, words).partner;
 		sum[bits] = sum[bits - 1] | (partner ? partner->groups : 0);
 	}
-	first = slot_at(branch, key->word, words);
-	for (i = first; i < first + (1U << (width - length)); i++) {
+	for (i = first; i < first + slots_of(branch, key); i++) {
 		const struct edge_tree *leaf = first_leaf(held(branch->slots[i].tree));
 
 		/* Shorter ones that end there begin here, or further to the left. */
 		j = 0;
-		for (bits = i == first ? length : width - __ffs(i); bits <= width; bits++) {
+		for (bits = i == first ? max_t(u8, length, 1) : width - __ffs(i); bits <= width;
+		     bits++) {
 			sum[bits] = sum[bits - 1];
 			for (; leaf && j < leaf->count; j++) {
 				partner = edge_roll_at(as_leaf(leaf)->partners, j, words);
@@ -788,6 +806,25 @@ void edge_tree_renote(struct edge_tree __rcu **root, const struct edge_key *key,
 		WRITE_ONCE(branch->slots[i].groups, sum[width]);
 		edge_roll_rest(i);
 	}
+}
+
+/* All that is stale in a branch at once: of many prefixes each would do the work of the others. */
+void edge_tree_renote(struct edge_tree __rcu **root, const struct edge_key *key, u32 words)
+{
+	struct branch *branch = place_of(root, key, words).owner;
+	struct edge_key around;
+	u32 first;
+	u8 end;
+
+	if (!branch || key->bits == branch->from)
+		return;
+	first = slot_at(branch, key->word, words);
+	if (first < branch->stale || first >= branch->stale_end)
+		return;		/* others' concern, or done */
+	end = branch->from + branch->tree.width;
+	around = edge_roll_shortened(*key, end - fls(branch->stale ^ (branch->stale_end - 1)));
+	note_anew(root, branch, &around, words);
+	branch->stale_end = 0;
 }
 
 /* The first partner of a tree; none where the last one has just been taken away. */

@@ -75,7 +75,13 @@ struct edge_tree_found edge_tree_ensure(struct edge_tree __rcu **root,
 /* Takes away what is neither in a group nor about to be, about where the key leads. May sleep. */
 void edge_tree_prune(struct edge_tree __rcu **root, const struct edge_key *key, u32 words);
 
-/* To be called when a partner's groups have changed: readers find copies of them. */
+/*
+ * To be called when a partner's groups have changed, and, before any comes or goes,
+ * edge_tree_renote() for the same one: readers find copies of them.
+ */
+void edge_tree_regrouped(struct edge_tree __rcu **root, const struct edge_key *key, u32 words);
+
+/* Makes the copies of what has changed: all that one branch has, at once. May sleep. */
 void edge_tree_renote(struct edge_tree __rcu **root, const struct edge_key *key, u32 words);
 
 /*
