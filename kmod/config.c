@@ -312,12 +312,15 @@ static long recall_here(void *edge)
 	return 0;
 }
 
-/* A CPU's memos are its own: it tells of them itself, unless it is off. */
+/*
+ * A CPU's memos are its own: it tells of them itself, unless it is off. While they are asked,
+ * another listing goes without: it must not wait for its turn, as any request of generic netlink.
+ */
 void edge_config_recall(struct edge_net *edge)
 {
 	int cpu;
 
-	if (mutex_lock_killable(&edge->recall))
+	if (!mutex_trylock(&edge->recall))
 		return;
 	for_each_possible_cpu(cpu) {
 		cpus_read_lock();

@@ -57,7 +57,7 @@ struct edge_told {
  * @revert: brings it back
  * @transactions: staged policies by the port id of their socket, which alone makes requests for its
  *	own; looked up without a lock
- * @recall: one listing at a time asks the CPUs what they remember
+ * @recall: one listing at a time asks the CPUs what they remember; others do without
  * @sysfs: the directories policy, rules and drops of its sysfs tree
  * @unheard: jiffies: when nobody listened to drops; packets' own, without the lock, as is
  * @told: of each reason
@@ -161,7 +161,10 @@ static inline bool edge_config_listing_met(const struct edge_net *edge, u32 sequ
 	return sequence & 1 || READ_ONCE(edge->sequence) != sequence;
 }
 
-/* Each CPU tells the table in force which partners it has met. May sleep. */
+/*
+ * Each CPU tells the table in force which partners it has met, unless they are being asked. May
+ * sleep.
+ */
 void edge_config_recall(struct edge_net *edge);
 
 /* Edits of a private copy. -EEXIST, -ENOENT, -EBUSY (another device), -ENOSPC. */

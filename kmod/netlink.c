@@ -392,6 +392,29 @@ static struct edge_net *edge_of(struct genl_info *info)
 }
 
 /*
+ * One change at a time. Generic netlink holds a semaphore for a request meanwhile: whoever joins a
+ * group waits for it on many kernels, and behind him all who ask anything of any family. So nobody
+ * waits here for long: he is told to come again.
+ */
+#define PATIENCE	(HZ / 10)
+
+static int change_begin(struct genl_info *info)
+{
+	struct edge_net *edge = edge_of(info);
+	const unsigned long end = jiffies + PATIENCE;
+
+	while (!mutex_trylock(&edge->commit_mutex)) {
+		if (fatal_signal_pending(current))
+			return -EINTR;
+		if (time_after(jiffies, end))
+			return REFUSE(info->extack, NULL, -EAGAIN,
+				      "another change is being made, and takes its time");
+		schedule_timeout_killable(1);
+	}
+	return 0;
+}
+
+/*
  * Editing: lock, copy, change; then apply or discard, and unlock. NULL: err has the errno, and
  * nothing is locked.
  */
@@ -401,7 +424,7 @@ static struct edge_policy *edit_begin(struct genl_info *info, u32 room, int *err
 	struct edge_net *edge = edge_of(info);
 	struct edge_policy *policy;
 
-	*err = mutex_lock_killable(&edge->commit_mutex);
+	*err = change_begin(info);
 	if (*err)
 		return NULL;
 	policy = edge_config_edit(edge, info->snd_portid, room);
@@ -774,7 +797,7 @@ static int change_partners(struct genl_info *info, bool adding)
 	if (err)
 		return err;
 
-	err = mutex_lock_killable(&edge->commit_mutex);
+	err = change_begin(info);
 	if (err)
 		goto free;
 	generation = edge->generation;
@@ -916,23 +939,45 @@ static bool is_listed(const struct partner_listing *listing, const struct edge_p
 	return idle(prefix) >= listing->idle;
 }
 
-static bool next_partner(const struct edge_prefixes *table,
-			 const struct partner_listing *listing, struct edge_prefix *prefix)
+/**
+ * struct listed - a part of a listing
+ * @skb: where answers go
+ * @cb: the listing
+ * @name: the name that is asked for, or NULL
+ * @domain: the same
+ * @count: entries that were looked at
+ * @full: there is no room for another answer
+ */
+struct listed {
+	struct sk_buff *skb;
+	struct netlink_callback *cb;
+	const struct nlattr *name;
+	const struct nlattr *domain;
+	u32 count;
+	bool full;
+};
+
+static bool list_one(const struct edge_prefix *prefix, void *data)
 {
-	if (!listing->covered_family)
-		return edge_prefix_step(table, prefix);
-	return edge_prefix_next_covering(table, listing->covered_family, &listing->covered, prefix);
+	struct listed *listed = data;
+	struct partner_listing *listing = (struct partner_listing *)listed->cb->ctx;
+
+	if (is_listed(listing, prefix, listed->name, listed->domain) &&
+	    !dump_partner(listed->skb, listed->cb, prefix)) {
+		listed->full = true;
+		return false;
+	}
+	listing->after = prefix->addr;
+	listing->after_family = prefix->family;
+	listing->after_bits = prefix->bits;
+	listing->after_place = prefix->place;
+	return ++listed->count < ENTRIES_A_REST;
 }
 
-enum listed { LISTED_ALL, LISTED_SOME, LISTED_NO_ROOM };
-
-/* Goes on with a listing, a bounded number of entries far. RCU read side. */
-static enum listed list_some(struct sk_buff *skb, struct netlink_callback *cb,
-			     const struct edge_net *edge, const struct nlattr *name,
-			     const struct nlattr *domain)
+/* Goes on with a listing, a bounded number of entries far; whether it is at its end. RCU read side. */
+static bool list_some(const struct edge_prefixes *table, struct listed *listed)
 {
-	const struct edge_prefixes *table = rcu_dereference(edge->policy)->partners;
-	struct partner_listing *listing = (struct partner_listing *)cb->ctx;
+	const struct partner_listing *listing = (struct partner_listing *)listed->cb->ctx;
 	struct edge_prefix prefix = {
 		.addr = listing->after,
 		.family = listing->after_family,
@@ -940,35 +985,35 @@ static enum listed list_some(struct sk_buff *skb, struct netlink_callback *cb,
 		.place = listing->after_place,
 		.more = true,
 	};
-	u32 n;
 
-	for (n = 0; n < ENTRIES_A_REST; n++) {
-		if (!next_partner(table, listing, &prefix))
-			return LISTED_ALL;
-		if (is_listed(listing, &prefix, name, domain) && !dump_partner(skb, cb, &prefix))
-			return LISTED_NO_ROOM;
-		listing->after = prefix.addr;
-		listing->after_family = prefix.family;
-		listing->after_bits = prefix.bits;
-		listing->after_place = prefix.place;
-	}
-	return LISTED_SOME;
+	listed->count = 0;
+	if (!listing->covered_family)
+		return edge_prefix_each(table, &prefix, list_one, listed);
+	while (edge_prefix_next_covering(table, listing->covered_family, &listing->covered,
+					 &prefix))
+		if (!list_one(&prefix, listed))
+			return false;
+	return true;
 }
 
 static int partner_dump(struct sk_buff *skb, struct netlink_callback *cb)
 {
-	const struct nlattr *name = filter(cb, NF_EDGE_A_NAME);
-	const struct nlattr *domain = filter(cb, NF_EDGE_A_DOMAIN);
-	const struct edge_net *edge;
-	enum listed listed;
+	struct listed listed = {
+		.skb = skb,
+		.cb = cb,
+		.name = filter(cb, NF_EDGE_A_NAME),
+		.domain = filter(cb, NF_EDGE_A_DOMAIN),
+	};
+	struct edge_net *edge;
+	bool all;
 
 	do {
 		if (edge_rest())
 			return -EINTR;
 		edge = listing_begin(skb, cb);
-		listed = list_some(skb, cb, edge, name, domain);
+		all = list_some(rcu_dereference(edge->policy)->partners, &listed);
 		listing_end(cb, edge);
-	} while (listed == LISTED_SOME);
+	} while (!all && !listed.full);
 	return skb->len;
 }
 
@@ -1100,7 +1145,7 @@ static int rule_set(struct sk_buff *skb, struct genl_info *info)
 static int stats_reset(struct sk_buff *skb, struct genl_info *info)
 {
 	struct edge_net *edge = edge_of(info);
-	int err = mutex_lock_killable(&edge->commit_mutex);
+	int err = change_begin(info);
 
 	if (err)
 		return err;
@@ -1231,7 +1276,7 @@ static int explain(struct sk_buff *skb, struct genl_info *info)
 static int begin(struct sk_buff *skb, struct genl_info *info)
 {
 	struct edge_net *edge = edge_of(info);
-	int err = mutex_lock_killable(&edge->commit_mutex);
+	int err = change_begin(info);
 
 	if (err)
 		return err;
@@ -1261,7 +1306,7 @@ static int commit(struct sk_buff *skb, struct genl_info *info)
 	u32 generation;
 	int err;
 
-	err = mutex_lock_killable(&edge->commit_mutex);
+	err = change_begin(info);
 	if (err)
 		return err;
 	generation = edge->generation;
@@ -1276,7 +1321,7 @@ static int abort_transaction(struct sk_buff *skb, struct genl_info *info)
 	bool found;
 	int err;
 
-	err = mutex_lock_killable(&edge->commit_mutex);
+	err = change_begin(info);
 	if (err)
 		return err;
 	found = edge_config_abort(edge, info->snd_portid);
@@ -1291,7 +1336,7 @@ static int decide(struct genl_info *info, int (*take)(struct edge_net *edge))
 	struct edge_net *edge = edge_of(info);
 	int err;
 
-	err = mutex_lock_killable(&edge->commit_mutex);
+	err = change_begin(info);
 	if (err)
 		return err;
 	err = take(edge);

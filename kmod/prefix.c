@@ -879,36 +879,70 @@ static bool next_of_same(const struct edge_prefixes *table, struct edge_prefix *
 	return found.partner && describe(&found, prefix->family, prefix->place + 1, prefix);
 }
 
-/* As edge_prefix_step(), within one family. */
-static bool step_in(const struct edge_prefixes *table, u8 family, struct edge_prefix *prefix)
-{
-	struct edge_tree __rcu *const *root = &table->root[family_index(family)];
-	const struct edge_key key = key_of(prefix), *after = prefix->family == family ? &key : NULL;
-	struct edge_tree_found found;
+/**
+ * struct visit - who visits entries
+ * @visit: takes one
+ * @data: its own
+ * @family: of the prefixes
+ */
+struct visit {
+	edge_prefix_visit_fn visit;
+	void *data;
+	u8 family;
+};
 
-	if (after && next_of_same(table, prefix))
-		return true;
-	found = edge_tree_after(root, after, words_of(family));
-	if (!found.partner)
-		return false;
-	if (!READ_ONCE(found.partner->groups) || !describe(&found, family, 0, prefix))
-		describe_prefix(&found, family, prefix);
+/* All entries of a prefix. */
+static bool visit_prefix(const struct edge_tree_found *found, void *data)
+{
+	const struct visit *visit = data;
+	struct edge_prefix prefix;
+
+	if (!READ_ONCE(found->partner->groups) || !describe(found, visit->family, 0, &prefix))
+		describe_prefix(found, visit->family, &prefix);
+	while (visit->visit(&prefix, visit->data)) {
+		if (!prefix.rest)
+			return true;
+		prefix.place++;
+		describe_share(prefix.rest, &prefix);
+	}
+	return false;
+}
+
+bool edge_prefix_each(const struct edge_prefixes *table, const struct edge_prefix *from,
+		      edge_prefix_visit_fn visit, void *data)
+{
+	struct visit visitor = { .visit = visit, .data = data };
+	const struct edge_key key = key_of(from);
+	struct edge_prefix prefix = *from;
+	u32 i = from->family == NFPROTO_IPV6;
+
+	while (from->family != NFPROTO_UNSPEC && next_of_same(table, &prefix))
+		if (!visit(&prefix, data))
+			return false;
+	for (; i < ARRAY_SIZE(table->root); i++) {
+		visitor.family = i ? NFPROTO_IPV6 : NFPROTO_IPV4;
+		if (!edge_tree_each(&table->root[i], from->family == visitor.family ? &key : NULL,
+				    visit_prefix, &visitor, words_in[i]))
+			return false;
+	}
 	return true;
 }
 
-bool edge_prefix_step(const struct edge_prefixes *table, struct edge_prefix *prefix)
+static bool take(const struct edge_prefix *prefix, void *data)
 {
-	if (prefix->family != NFPROTO_IPV6 && step_in(table, NFPROTO_IPV4, prefix))
+	struct edge_prefix *next = data;
+
+	if (!prefix->groups)
 		return true;
-	return step_in(table, NFPROTO_IPV6, prefix);
+	*next = *prefix;
+	return false;
 }
 
 bool edge_prefix_next(const struct edge_prefixes *table, struct edge_prefix *prefix)
 {
-	while (edge_prefix_step(table, prefix))
-		if (prefix->groups)
-			return true;
-	return false;
+	const struct edge_prefix from = *prefix;
+
+	return !edge_prefix_each(table, &from, take, prefix);
 }
 
 /* NULL is none, and equal to none. */

@@ -240,6 +240,23 @@ int edge_prefix_exchange(struct edge_prefixes *table, const struct edge_prefix *
  */
 struct edge_prefixes *edge_prefix_without(struct edge_prefixes *table, u8 groups, bool *changed);
 
+/* Takes an entry; whether to go on. */
+typedef bool (*edge_prefix_visit_fn)(const struct edge_prefix *prefix, void *data);
+
+/**
+ * edge_prefix_each - visits the table in order, as edge_prefix_next() tells it
+ * @table: the table
+ * @from: the prefix and the place to go on from, or family NFPROTO_UNSPEC to start
+ * @visit: takes each entry. What a list that is being added or taken away has on its way is an
+ *	entry without groups, so that no step is long
+ * @data: @visit's own
+ *
+ * Context: RCU read side, or commit mutex held.
+ * Return: false when a visit has ended it.
+ */
+bool edge_prefix_each(const struct edge_prefixes *table, const struct edge_prefix *from,
+		      edge_prefix_visit_fn visit, void *data);
+
 /**
  * edge_prefix_next - the table in order: IPv4 first, by address, shorter first, then by domain
  * @table: the table
@@ -251,12 +268,6 @@ struct edge_prefixes *edge_prefix_without(struct edge_prefixes *table, u8 groups
  * Return: false at the end.
  */
 bool edge_prefix_next(const struct edge_prefixes *table, struct edge_prefix *prefix);
-
-/*
- * As edge_prefix_next(), but what a list that is being added or taken away has on its way is an
- * entry without groups, so that no step is long.
- */
-bool edge_prefix_step(const struct edge_prefixes *table, struct edge_prefix *prefix);
 
 /* Whether two settled tables say the same, share by share. Commit mutex held, may sleep. */
 bool edge_prefix_table_equal(const struct edge_prefixes *a, const struct edge_prefixes *b);

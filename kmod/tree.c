@@ -827,61 +827,49 @@ void edge_tree_renote(struct edge_tree __rcu **root, const struct edge_key *key,
 	branch->stale_end = 0;
 }
 
-/* The first partner of a tree; none where the last one has just been taken away. */
-static struct edge_tree_found first_of(const struct edge_tree *tree, u32 words)
+static bool each(const struct edge_tree *tree, const struct edge_key *key, edge_tree_visit_fn visit,
+		 void *data, u32 words)
 {
-	struct edge_tree_found found = {};
-	struct edge_tree *below;
-	struct edge_roll roll;
-	u32 i = 0;
-
-	if (!tree->width) {
-		roll = roll_of(tree, words);
-		return found_at(&roll, 0, words);
-	}
-	while (!found.partner && (below = next_below(tree, &i)))
-		found = first_of(below, words);
-	return found;
-}
-
-/* The first one after the key in order, scaffolding included; or none. */
-static struct edge_tree_found after(const struct edge_tree *tree, const struct edge_key *key,
-				    u32 words)
-{
-	struct edge_tree_found found = {};
 	const struct branch *branch;
+	struct edge_tree_found found;
 	struct edge_tree *below;
 	struct edge_roll roll;
 	bool there;
-	u32 i;
+	u32 i = 0;
 
 	if (!tree)
-		return found;
+		return true;
 	if (!tree->width) {
 		roll = roll_of(tree, words);
-		i = edge_roll_seek(&roll, key, words, &there);
-		return i + there < roll.count ? found_at(&roll, i + there, words) : found;
+		if (key)
+			i = edge_roll_seek(&roll, key, words, &there) + there;
+		for (; i < roll.count; i++) {
+			found = found_at(&roll, i, words);
+			if (!visit(&found, data))
+				return false;
+		}
+		return true;
 	}
 
 	branch = as_branch(tree);
-	if (!edge_roll_agree(branch->word, key->word, branch->from, words)) {
-		if (edge_roll_compare(branch->word, 0, key->word, 0, words) > 0)
-			found = first_of(tree, words);
-		return found;
+	if (key && !edge_roll_agree(branch->word, key->word, branch->from, words)) {
+		if (edge_roll_compare(branch->word, 0, key->word, 0, words) < 0)
+			return true;
+		key = NULL;
 	}
-	i = slot_at(branch, key->word, words);
-	found = after(held(branch->slots[i++].tree), key, words);
-	while (!found.partner && (below = next_below(tree, &i)))
-		found = first_of(below, words);
-	return found;
+	if (key) {
+		i = slot_at(branch, key->word, words);
+		if (!each(held(branch->slots[i++].tree), key, visit, data, words))
+			return false;
+	}
+	while ((below = next_below(tree, &i)))
+		if (!each(below, NULL, visit, data, words))
+			return false;
+	return true;
 }
 
-struct edge_tree_found edge_tree_after(struct edge_tree __rcu *const *root,
-				       const struct edge_key *key, u32 words)
+bool edge_tree_each(struct edge_tree __rcu *const *root, const struct edge_key *key,
+		    edge_tree_visit_fn visit, void *data, u32 words)
 {
-	const struct edge_tree *tree = held(*root);
-
-	if (key)
-		return after(tree, key, words);
-	return tree ? first_of(tree, words) : (struct edge_tree_found){};
+	return each(held(*root), key, visit, data, words);
 }

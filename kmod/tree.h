@@ -84,11 +84,14 @@ void edge_tree_regrouped(struct edge_tree __rcu **root, const struct edge_key *k
 /* Makes the copies of what has changed: all that one branch has, at once. May sleep. */
 void edge_tree_renote(struct edge_tree __rcu **root, const struct edge_key *key, u32 words);
 
+/* Takes a partner; whether to go on. */
+typedef bool (*edge_tree_visit_fn)(const struct edge_tree_found *found, void *data);
+
 /*
- * The first partner after the key, in order, scaffolding included; or none. NULL: the first. RCU
- * read side, or whoever changes the tree.
+ * Visits the partners behind the key, in order, scaffolding included. NULL: all. RCU read side, or
+ * whoever changes the tree. false: a visit has ended it.
  */
-struct edge_tree_found edge_tree_after(struct edge_tree __rcu *const *root,
-				       const struct edge_key *key, u32 words);
+bool edge_tree_each(struct edge_tree __rcu *const *root, const struct edge_key *key,
+		    edge_tree_visit_fn visit, void *data, u32 words);
 
 #endif /* _EDGE_TREE_H */

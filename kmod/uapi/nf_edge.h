@@ -11,6 +11,9 @@
  * A refused change answers an errno, one sentence (extended ack) and, where one
  * is to blame, the attribute; the policy in force is then exactly what it was.
  *
+ * A change that would have to wait for another one of the namespace for more than a tenth of a
+ * second is refused with EAGAIN, and may be asked for again.
+ *
  * A sentence about a named thing starts with its noun ("partner exists"), so
  * that a tool can put the thing's name after the noun.
  *

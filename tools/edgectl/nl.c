@@ -21,6 +21,7 @@
 #define SMALL_BYTES	1024	/* messages with a few fixed attributes */
 #define ENTRY_BYTES	384	/* the largest entry, rounded up */
 #define DUMP_TRIES	20
+#define CHANGE_TRIES	600	/* a minute: the module itself waits a tenth of a second */
 #define CTRL_NOTIFY	GENL_ID_CTRL	/* the family controller's own group has its number */
 
 enum { GROUP_CONFIG, GROUP_DROPS, GROUP_COUNT };
@@ -284,26 +285,51 @@ static int receive(struct request *request)
 	return 0;
 }
 
+static void pause_before(int try)
+{
+	struct timespec time = { .tv_nsec = try * 5000000L };
+
+	nanosleep(&time, NULL);
+}
+
 /* Below 0: an error of libnl. */
-static int send_message(struct request *request, struct nl_msg *message)
+static int send_message(struct request *request, struct nl_msg *message, uint32_t length)
 {
 	struct nlmsghdr *header = nlmsg_hdr(message);
 	struct iovec part[2] = {
-		{ header, header->nlmsg_len },
+		{ header, length },
 		{ request->more, request->more_bytes },
 	};
 
 	nl_complete_msg(request->nl->sock, message);
-	header->nlmsg_len += request->more_bytes;
+	header->nlmsg_len = length + request->more_bytes;
 	request->sequence = header->nlmsg_seq;
 	return nl_send_iovec(request->nl->sock, message, part, 2);
 }
 
-/* Sends @message, which is consumed, and waits for the end of the answers. */
+/* Sends a message, whose own part has @length, and waits for the end of the answers. */
+static void ask(struct request *request, struct nl_msg *message, uint32_t length)
+{
+	int result;
+
+	request->done = false;
+	set_error(request->nl, 0, "");
+	result = send_message(request, message, length);
+	if (result < 0)
+		set_error(request->nl, EIO, nl_geterror(result));
+	while (result >= 0 && !request->done)
+		result = receive(request);
+}
+
+/*
+ * Asks for what @message says, which is consumed. A change that had to wait too long for another
+ * is asked for again.
+ */
 static int transact(struct request *request, struct nl_msg *message)
 {
 	struct nl *nl = request->nl;
-	int result;
+	uint32_t length;
+	int try;
 
 	if (!nl->sock) {
 		nlmsg_free(message);
@@ -311,13 +337,13 @@ static int transact(struct request *request, struct nl_msg *message)
 	}
 	if (!message)
 		return set_error(nl, ENOMEM, "out of memory");
-	set_error(nl, 0, "");
-	result = send_message(request, message);
-	if (result < 0)
-		set_error(nl, EIO, nl_geterror(result));
+	length = nlmsg_hdr(message)->nlmsg_len;
+	ask(request, message, length);
+	for (try = 1; nl->error.code == EAGAIN && !request->take && try < CHANGE_TRIES; try++) {
+		pause_before(1);
+		ask(request, message, length);
+	}
 	nlmsg_free(message);
-	while (result >= 0 && !request->done)
-		result = receive(request);
 	return nl->error.code ? -1 : 0;
 }
 
@@ -436,13 +462,6 @@ static int take_element(struct nlattr **attrs, void *into)
 	memset(element, 0, list->size);
 	list->count++;
 	return list->fill(attrs, element);
-}
-
-static void pause_before(int try)
-{
-	struct timespec time = { .tv_nsec = try * 5000000L };
-
-	nanosleep(&time, NULL);
 }
 
 /*
