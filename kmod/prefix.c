@@ -945,31 +945,64 @@ bool edge_prefix_next(const struct edge_prefixes *table, struct edge_prefix *pre
 	return !edge_prefix_each(table, &from, take, prefix);
 }
 
-/* NULL is none, and equal to none. */
-static bool same_text(const char *a, const char *b)
+/* The next label that says something: one without domain says no more than its name. */
+static const struct edge_label *telling(const struct edge_label *label)
 {
-	return a && b ? !strcmp(a, b) : a == b;
+	return label && !label->text[0] && !*name_of(label) ? edge_label_at(&label->next) : label;
 }
 
-static bool equal(const struct edge_prefix *a, const struct edge_prefix *b)
+static bool same_labels(const struct edge_tree_found *one, const struct edge_tree_found *other)
 {
-	return a->family == b->family && a->bits == b->bits && a->groups == b->groups &&
-	       !memcmp(&a->addr, &b->addr, sizeof(a->addr)) && same_text(a->name, b->name) &&
-	       same_text(a->domain, b->domain);
+	const struct edge_label *a = telling(edge_label_at(one->label));
+	const struct edge_label *b = telling(edge_label_at(other->label));
+
+	for (; a && b; a = edge_label_at(&a->next), b = edge_label_at(&b->next))
+		if (a->groups != b->groups || strcmp(a->text, b->text) ||
+		    strcmp(name_of(a), name_of(b)))
+			return false;
+	return !a && !b;
 }
 
-bool edge_prefix_table_equal(const struct edge_prefixes *a, const struct edge_prefixes *b)
+/**
+ * struct twin - where a table's partners are looked for
+ * @root: the other table's
+ * @words: of an address
+ * @count: partners that were looked for
+ */
+struct twin {
+	struct edge_tree __rcu **root;
+	u32 words;
+	u32 count;
+};
+
+static bool has_twin(const struct edge_tree_found *found, void *data)
 {
-	struct edge_prefix one = { .family = NFPROTO_UNSPEC }, other = one;
+	struct twin *twin = data;
+	struct edge_key key = { .bits = found->partner->bits };
+	struct edge_tree_found other;
+
+	edge_roll_rest(twin->count++);
+	if (!found->partner->groups)
+		return true;
+	memcpy(key.word, found->partner->word, twin->words * sizeof(u32));
+	other = edge_tree_find(twin->root, &key, twin->words);
+	return other.partner && other.partner->groups == found->partner->groups &&
+	       other.partner->own == found->partner->own && same_labels(found, &other);
+}
+
+bool edge_prefix_table_equal(struct edge_prefixes *a, struct edge_prefixes *b)
+{
+	u32 i;
 
 	if (a->count != b->count)
 		return false;
-	while (edge_prefix_next(a, &one)) {
-		if (!edge_prefix_next(b, &other) || !equal(&one, &other))
+	for (i = 0; i < ARRAY_SIZE(a->root); i++) {
+		struct twin twin = { .root = &b->root[i], .words = words_in[i] };
+
+		if (!edge_tree_each(&a->root[i], NULL, has_twin, &twin, twin.words))
 			return false;
-		cond_resched();
 	}
-	return !edge_prefix_next(b, &other);	/* a prefix may have more domains there */
+	return true;
 }
 
 bool edge_prefix_next_covering(const struct edge_prefixes *table, u8 family,

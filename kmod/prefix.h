@@ -270,7 +270,7 @@ bool edge_prefix_each(const struct edge_prefixes *table, const struct edge_prefi
 bool edge_prefix_next(const struct edge_prefixes *table, struct edge_prefix *prefix);
 
 /* Whether two settled tables say the same, share by share. Commit mutex held, may sleep. */
-bool edge_prefix_table_equal(const struct edge_prefixes *a, const struct edge_prefixes *b);
+bool edge_prefix_table_equal(struct edge_prefixes *a, struct edge_prefixes *b);
 
 /* As edge_prefix_next(), of the prefixes that cover an address; each length is looked for. */
 bool edge_prefix_next_covering(const struct edge_prefixes *table, u8 family,

@@ -312,6 +312,7 @@ static struct kprobe kprobes[] = {
 	{ .symbol_name = "mutex_lock", .pre_handler = locks },
 	{ .symbol_name = "mutex_lock_killable", .pre_handler = locks },
 	{ .symbol_name = "mutex_lock_interruptible", .pre_handler = locks },
+	{ .symbol_name = "mutex_trylock", .pre_handler = locks },	/* one that fails is tried again */
 	{ .symbol_name = "mutex_unlock", .pre_handler = unlocks },
 };
 
