@@ -974,7 +974,7 @@ static bool list_one(const struct edge_prefix *prefix, void *data)
 	return ++listed->count < ENTRIES_A_REST;
 }
 
-/* Goes on with a listing, a bounded number of entries far; whether it is at its end. RCU read side. */
+/* Goes on with a listing, a bounded number of entries far; whether that is all. RCU read side. */
 static bool list_some(const struct edge_prefixes *table, struct listed *listed)
 {
 	const struct partner_listing *listing = (struct partner_listing *)listed->cb->ctx;
