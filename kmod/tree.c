@@ -175,7 +175,10 @@ static void free_with_labels(struct edge_tree *tree, u32 words)
 	kvfree(tree);
 }
 
-/* Each head on its own, from below. At most 32 deep. */
+/*
+ * Each head on its own, from below. At most 52 deep: that many branches of four bits, and of less
+ * between two of them, have room in an address.
+ */
 static void free_tree(struct edge_tree *tree, u32 words,
 		      void (*free)(struct edge_tree *tree, u32 words))
 {
@@ -827,31 +830,35 @@ void edge_tree_renote(struct edge_tree __rcu **root, const struct edge_key *key,
 	branch->stale_end = 0;
 }
 
+static noinline bool each_in_leaf(const struct edge_tree *leaf, const struct edge_key *key,
+				  edge_tree_visit_fn visit, void *data, u32 words)
+{
+	const struct edge_roll roll = roll_of(leaf, words);
+	struct edge_tree_found found;
+	bool there;
+	u32 i = 0;
+
+	if (key)
+		i = edge_roll_seek(&roll, key, words, &there) + there;
+	for (; i < roll.count; i++) {
+		found = found_at(&roll, i, words);
+		if (!visit(&found, data))
+			return false;
+	}
+	return true;
+}
+
+/* Calls itself for each branch on the way: little is to lie on the stack. */
 static bool each(const struct edge_tree *tree, const struct edge_key *key, edge_tree_visit_fn visit,
 		 void *data, u32 words)
 {
-	const struct branch *branch;
-	struct edge_tree_found found;
-	struct edge_tree *below;
-	struct edge_roll roll;
-	bool there;
+	const struct branch *branch = as_branch(tree);
 	u32 i = 0;
 
 	if (!tree)
 		return true;
-	if (!tree->width) {
-		roll = roll_of(tree, words);
-		if (key)
-			i = edge_roll_seek(&roll, key, words, &there) + there;
-		for (; i < roll.count; i++) {
-			found = found_at(&roll, i, words);
-			if (!visit(&found, data))
-				return false;
-		}
-		return true;
-	}
-
-	branch = as_branch(tree);
+	if (!tree->width)
+		return each_in_leaf(tree, key, visit, data, words);
 	if (key && !edge_roll_agree(branch->word, key->word, branch->from, words)) {
 		if (edge_roll_compare(branch->word, 0, key->word, 0, words) < 0)
 			return true;
@@ -862,8 +869,8 @@ static bool each(const struct edge_tree *tree, const struct edge_key *key, edge_
 		if (!each(held(branch->slots[i++].tree), key, visit, data, words))
 			return false;
 	}
-	while ((below = next_below(tree, &i)))
-		if (!each(below, NULL, visit, data, words))
+	while ((tree = next_below(&branch->tree, &i)))
+		if (!each(tree, NULL, visit, data, words))
 			return false;
 	return true;
 }
