@@ -69,7 +69,7 @@ static void policy(const struct status *status)
 	gauge("generation", NULL, "Moves with every change of the policy.", status->generation);
 	gauge("policy_change_timestamp_seconds", "seconds",
 	      "When the policy last changed, since the Unix epoch.",
-	      (int64_t)time(NULL) - (int64_t)status->uptime);
+	      (int64_t)((uint64_t)time(NULL) - status->uptime));
 	gauge("interfaces", NULL, "Edge addresses, once for each role.", status->interfaces);
 	gauge("partners", NULL, "Partner prefixes.", status->partners);
 }

@@ -198,6 +198,7 @@ def has_done_harm():
     seed("harm-sentence-escapes", "confirm", error(-22, sentence("\x1b]0;a\x07\u202e\u009b".encode() + b"\xff\0")))
     seed("harm-version-escapes", "status", answer({**STATUS, "version": DEVICE}, 0), ACK, rows, reasons, options=JSON)
     seed("harm-metrics-escapes", "stats --openmetrics", answer({**STATUS, "version": b'"\\\n\xff\x1b\0'}, 0), ACK, rows, reasons)
+    seed("harm-metrics-age", "stats --openmetrics", answer({**STATUS, "uptime": 1 << 63}, 0), ACK, rows, reasons)
     for mode, options in {"text": 0, "json": JSON}.items():
         name = {**PARTNER, "name": "a\n\u202eb\ufeff".encode() + b"\xc3\0"}
         seed(f"harm-name-escapes-{mode}", "partner list", [answer(name), DONE], options=options)
