@@ -928,23 +928,6 @@ bool edge_prefix_each(const struct edge_prefixes *table, const struct edge_prefi
 	return true;
 }
 
-static bool take(const struct edge_prefix *prefix, void *data)
-{
-	struct edge_prefix *next = data;
-
-	if (!prefix->groups)
-		return true;
-	*next = *prefix;
-	return false;
-}
-
-bool edge_prefix_next(const struct edge_prefixes *table, struct edge_prefix *prefix)
-{
-	const struct edge_prefix from = *prefix;
-
-	return !edge_prefix_each(table, &from, take, prefix);
-}
-
 /* The next label that says something: one without domain says no more than its name. */
 static const struct edge_label *telling(const struct edge_label *label)
 {

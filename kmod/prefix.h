@@ -244,11 +244,13 @@ struct edge_prefixes *edge_prefix_without(struct edge_prefixes *table, u8 groups
 typedef bool (*edge_prefix_visit_fn)(const struct edge_prefix *prefix, void *data);
 
 /**
- * edge_prefix_each - visits the table in order, as edge_prefix_next() tells it
+ * edge_prefix_each - visits the table in order: IPv4 first, by address, shorter first, by domain
  * @table: the table
- * @from: the prefix and the place to go on from, or family NFPROTO_UNSPEC to start
- * @visit: takes each entry. What a list that is being added or taken away has on its way is an
- *	entry without groups, so that no step is long
+ * @from: the prefix and the place to go on from (they need not be there any more), or family
+ *	NFPROTO_UNSPEC to start
+ * @visit: takes each entry, whose name and domain are the table's own and good while the context
+ *	lasts. What a list that is being added or taken away has on its way is an entry without
+ *	groups, so that no step is long
  * @data: @visit's own
  *
  * Context: RCU read side, or commit mutex held.
@@ -257,22 +259,14 @@ typedef bool (*edge_prefix_visit_fn)(const struct edge_prefix *prefix, void *dat
 bool edge_prefix_each(const struct edge_prefixes *table, const struct edge_prefix *from,
 		      edge_prefix_visit_fn visit, void *data);
 
-/**
- * edge_prefix_next - the table in order: IPv4 first, by address, shorter first, then by domain
- * @table: the table
- * @prefix: in: the prefix and the place to go on from (they need not be there any more), or
- *	family NFPROTO_UNSPEC to start; out: the next one. Its name and domain are the
- *	table's own and good while the context lasts.
- *
- * Context: RCU read side, or commit mutex held.
- * Return: false at the end.
- */
-bool edge_prefix_next(const struct edge_prefixes *table, struct edge_prefix *prefix);
-
 /* Whether two settled tables say the same, share by share. Commit mutex held, may sleep. */
 bool edge_prefix_table_equal(struct edge_prefixes *a, struct edge_prefixes *b);
 
-/* As edge_prefix_next(), of the prefixes that cover an address; each length is looked for. */
+/*
+ * The next entry, in the order of edge_prefix_each(), of the prefixes that cover an address; each
+ * length is looked for. prefix: in: the one to go on from, or family NFPROTO_UNSPEC; out: the next.
+ * false: there is none.
+ */
 bool edge_prefix_next_covering(const struct edge_prefixes *table, u8 family,
 			       const union nf_inet_addr *addr, struct edge_prefix *prefix);
 
