@@ -71,7 +71,6 @@ int edge_config_init(struct edge_net *edge)
 	edge->previous = NULL;
 	INIT_DELAYED_WORK(&edge->revert, revert_in_time);
 	RCU_INIT_POINTER(edge->policy, policy);
-	edge->published = get_state_synchronize_rcu();
 	edge->generation = 1;
 	edge->sequence = 2;
 	edge->changed = ktime_get_boottime_seconds();
@@ -313,8 +312,8 @@ static long recall_here(void *edge)
 }
 
 /*
- * A CPU's memos are its own: it tells of them itself, unless it is off. While they are asked,
- * another listing goes without: it must not wait for its turn, as any request of generic netlink.
+ * A CPU's memos are its own: it tells of them itself, unless it is off. While the CPUs are being
+ * asked, another listing does without: no request may wait for long, see change_begin().
  */
 void edge_config_recall(struct edge_net *edge)
 {

@@ -40,10 +40,10 @@ struct edge_told {
  * struct edge_net - what the module keeps for a network namespace
  * @net: the namespace
  * @policy: the policy in force; never NULL; readers under RCU
- * @published: the RCU state when @policy was; under @commit_mutex
+ * @published: the RCU state when @policy was replaced last; under @commit_mutex
  * @counters: never lost by a change of the policy
  * @commit_mutex: one change at a time, for as long as it takes: with a million partners, a second.
- *	Only those who may change the namespace's policy wait for it, and can be killed meanwhile
+ *	Only those who may change the namespace's policy wait for it, and not for long
  * @lock: what must be seen at once is read and written under it: @policy, @generation, @changed,
  *	@previous, @deadline. Never held for longer than that. Nests in @commit_mutex, which
  *	each change of these holds, too

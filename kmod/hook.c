@@ -206,12 +206,13 @@ static bool counted_before(const struct edge_policy *policy, const struct edge_f
 			   const struct sk_buff *skb, const struct nf_hook_state *state,
 			   const struct nf_conn *ct, enum ip_conntrack_info ctinfo)
 {
-	struct nf_hook_state before = *state;
 	struct edge_flow flow = *packet;
 
 	if (edge_flow_is_loopback(state->in))
 		return false;
 	if (state->hook == NF_INET_LOCAL_IN) {	/* what delivery misreads was not malformed then */
+		struct nf_hook_state before = *state;
+
 		before.hook = NF_INET_PRE_ROUTING;
 		if (!edge_flow_read(skb, &before, &flow))
 			return false;
