@@ -19,7 +19,7 @@ import threading
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "lib"))
 from faults import *  # noqa: E402,F403
-from lab import EDGECTL, enter, libc, load_module, on_thread  # noqa: E402
+from lab import EDGECTL, enter, libc, load_module  # noqa: E402
 from traffic import *  # noqa: E402,F403
 from wire import *  # noqa: E402,F403
 
@@ -229,13 +229,6 @@ rng = seeded()
 hurry()
 load_module()
 build()
-
-
-def in_gateway(function):
-    def there():
-        enter(GATEWAY)
-        return function()
-    return on_thread(there)
 
 
 class Looker(threading.Thread):

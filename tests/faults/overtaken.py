@@ -15,7 +15,7 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "lib"))
 from faults import *  # noqa: E402,F403
-from lab import enter, load_module, on_thread  # noqa: E402
+from lab import load_module  # noqa: E402
 from traffic import *  # noqa: E402,F403
 from wire import *  # noqa: E402,F403
 
@@ -33,13 +33,6 @@ BY_NOBODY = [one for one in REFUSED if one[4] == "unlisted"]
 
 def rules(enabled, peers):
     return rule_set(*[(row, enabled, peers) for row in ("av-stun-in", "av-stun-out")])
-
-
-def in_gateway(function):
-    def there():
-        enter(GATEWAY)
-        return function()
-    return on_thread(there)
 
 
 tap = Tap()

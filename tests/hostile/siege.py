@@ -32,7 +32,7 @@ from genl import Genl, Spec  # noqa: E402
 from nl import CONTROLLER, CTRL_FAMILY_NAME, CTRL_GETFAMILY, NETLINK_GENERIC, Netlink, attr, generic  # noqa: E402
 from strangers import FIRST, STEP, Outsider, Owner, become_nobody, container, write  # noqa: E402
 from tap import Tap  # noqa: E402
-from traffic import AV, AV6, GATEWAY, PARTNER, PARTNER6, SPARE, Traffic, build  # noqa: E402
+from traffic import AV, AV6, GATEWAY, PARTNER, PARTNER6, SPARE, Traffic, build, in_gateway  # noqa: E402
 
 PARTNERS = int(os.environ.get("NF_EDGE_HOSTILE_PARTNERS", 1000000))
 SECONDS = int(os.environ.get("NF_EDGE_HOSTILE_SECONDS", 40))
@@ -234,13 +234,6 @@ def large_policy(genl):
         genl.do("partner-add", payload)
     genl.do("rule-set", {"entry": [{"row": rule, "peers": "listed"} for rule in RULES]})
     genl.do("commit")
-
-
-def in_gateway(function):
-    def there():
-        lab.enter(GATEWAY)
-        return function()
-    return lab.on_thread(there)
 
 
 def counted(genl):

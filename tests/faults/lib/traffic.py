@@ -85,6 +85,14 @@ def udp_socket(namespace, host, port=0):
     return sock
 
 
+def in_gateway(function):
+    """What a function returns that was called in the gateway's name space."""
+    def there():
+        enter(GATEWAY)
+        return function()
+    return on_thread(there)
+
+
 class Traffic:
     """open() and revoke in between, where a revoked flow is wanted; start(); stop()."""
 
