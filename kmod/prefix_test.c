@@ -310,6 +310,38 @@ static void prefix_readers_miss_nothing_below_a_new_branch(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, groups_of(test, table, "10.16.1.0"), FEDERATION);
 }
 
+/* Each of them is shorter than what all below has in common, and than the one before. */
+static void prefix_short_ones_build_nothing_anew(struct kunit *test)
+{
+	struct edge_prefix prefix = parsed(test, "10.31.0.0", FEDERATION, NULL);
+	struct edge_prefixes *table = new_staged_table(test);
+	const struct shape *large, *found;
+	const u32 word[] = { 0x0a1f0000 };
+	u32 bad, i;
+	u8 from;
+
+	for (i = 0; i < 256; i++) {
+		prefix.addr.ip = cpu_to_be32(*word | i);
+		KUNIT_ASSERT_EQ(test, edge_prefix_add(table, &prefix, 1, ROOM, true, &bad), 1);
+	}
+	KUNIT_ASSERT_EQ(test, edge_prefix_settle(table), 0);
+	large = (const void *)rcu_access_pointer(table->root[0]);
+	from = large->from;	/* it may be gone later */
+	KUNIT_ASSERT_GT(test, from, 20);
+	prefix.groups = PIC;
+	for (i = from - 1; i; i--) {
+		prefix.bits = i;
+		prefix.addr.ip = cpu_to_be32(*word & ~0U << (32 - i));
+		KUNIT_ASSERT_EQ(test, edge_prefix_add(table, &prefix, 1, ROOM, false, &bad), 1);
+		KUNIT_EXPECT_EQ(test, groups_of(test, table, "10.31.0.77"), FEDERATION | PIC);
+	}
+	found = (const void *)rcu_access_pointer(table->root[0]);
+	while (found && found->tree.width && found->from < from)
+		found = found->slots[edge_roll_slice(word, found->from, found->tree.width,
+						     1)].below;
+	KUNIT_EXPECT_PTR_EQ(test, found, large);
+}
+
 /* Each new prefix parts from the others one bit earlier than the one before. */
 static void prefix_no_way_down_is_long(struct kunit *test)
 {
@@ -1619,6 +1651,7 @@ static struct kunit_case prefix_test_cases[] = {
 	KUNIT_CASE_PARAM(prefix_list_is_taken_whole_or_not_at_all, list_gen_params),
 	KUNIT_CASE(prefix_del_counts_entries),
 	KUNIT_CASE(prefix_readers_miss_nothing_below_a_new_branch),
+	KUNIT_CASE(prefix_short_ones_build_nothing_anew),
 	KUNIT_CASE(prefix_no_way_down_is_long),
 	KUNIT_CASE(prefix_staged_table_gathers),
 	KUNIT_CASE(prefix_staged_table_settles),
