@@ -5,7 +5,7 @@
 
 int edge_counters_init(struct edge_counters *counters)
 {
-	counters->cpu = netdev_alloc_pcpu_stats(struct edge_counters_cpu);
+	counters->cpu = __netdev_alloc_pcpu_stats(struct edge_counters_cpu, EDGE_GFP);
 	return counters->cpu ? 0 : -ENOMEM;
 }
 
