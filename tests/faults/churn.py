@@ -259,7 +259,6 @@ model.replace()
 client.run(load(*model.commands(), partner_add((f"{FORMER}/32", ["messenger"]))))
 traffic = Traffic()
 tap.check("a flow of a partner who will be none", traffic.open_revoked())
-model.partners.pop("198.51.100.0/24", None)
 client.run(load(*model.commands()))
 client.ask("STATS_RESET")
 start, model.changes = client.generation(), 0
