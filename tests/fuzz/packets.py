@@ -62,6 +62,7 @@ SO_ATTACH_FILTER = 26
 NOT_LOOPBACK = ctypes.create_string_buffer(struct.pack(
     "=HBBIHBBIHBBIHBBI", 0x20, 0, 0, 0xFFFFF008, 0x15, 0, 1, 1, 6, 0, 0, 0, 6, 0, 0, 0xFFFFFFFF), 32)
 PIECES = 400		# into which one packet is cut
+PATIENCE = 30			# seconds until a packet that has not come out is lost
 MEMORY_MAX = 96 << 10		# KiB that may be gone after all
 
 
@@ -843,7 +844,25 @@ class Fuzz:
         self.sent += len(packets)
         self.batches += 1
         self.since.append(packets)
-        canary = self.canary()
+        canary, end = self.canary(), time.monotonic() + PATIENCE
+        seen = self.look_at_all(canary, packets)
+        while not seen and time.monotonic() < end:	# a busy kernel may leave packets to ksoftirqd
+            time.sleep(0.01)
+            seen = self.look_at_all(canary, packets)
+        for packet in self.wire.received():
+            self.look(packet, "was received", packets)
+        if not seen:
+            self.complain("canary", f"after {self.sent} packets a well-formed one did not come out: {self.canaries}",
+                          str(self.client.counters()))
+        for key, pieces in self.checker.fragments.items():
+            header = next(iter(pieces.values()))[0]
+            if self.checker.ours(*ends(header)):
+                self.complain("let through", f"a fragment without the others: {key.hex()}",
+                              *[(header + data).hex() for header, data, _ in pieces.values()])
+        self.checker.fragments.clear()
+
+    def look_at_all(self, canary, packets):
+        """Looks at what came out; whether the canary was among it."""
         seen = False
         for packet in self.wire.came_out():
             whole = self.checker.whole(packet) if len(packet) >= 20 else None
@@ -852,16 +871,7 @@ class Fuzz:
             seen |= canary in whole
             self.passed += 1
             self.look(whole, "came out", packets)
-        for packet in self.wire.received():
-            self.look(packet, "was received", packets)
-        if not seen:
-            self.complain("canary", f"after {self.sent} packets a well-formed one did not come out")
-        for key, pieces in self.checker.fragments.items():
-            header = next(iter(pieces.values()))[0]
-            if self.checker.ours(*ends(header)):
-                self.complain("let through", f"a fragment without the others: {key.hex()}",
-                              *[(header + data).hex() for header, data, _ in pieces.values()])
-        self.checker.fragments.clear()
+        return seen
 
     def look(self, packet, how, packets):
         complaint = self.checker.complaint(packet)

@@ -5,13 +5,14 @@
 #   #@ begin NAME            #@ end NAME STATUS SECONDS
 #   #@ kernel LINE           what the kernel's log complained of
 #
-# Diagnosis is shown where something failed; all of it with -v verbose=1. What failed is told again at the end.
+# Diagnosis is shown where something failed; all of it with -v verbose=1. What failed is told again at the end, and
+# the seed with it.
 
 function result(passed, name, reason) {
 	total++
 	printf "%s %d - %s: %s%s\n", passed ? "ok" : "not ok", total, test, name, reason == "" ? "" : " # SKIP " reason
 	if (!passed)
-		failures[++failed] = test ": " name
+		failures[++failed] = test ": " name (seed == "" ? "" : ", " seed)
 	else if (reason == "")
 		good++
 	else
@@ -54,8 +55,12 @@ function finish(status, seconds,	i, why) {
 		finish(137)
 	test = $3
 	count = plan = planned = all_skipped = bad = noise = shown = 0
-	kernel = ""
+	kernel = seed = ""
 	next
+}
+
+/^# NF_EDGE_SEED=/ {
+	seed = substr($0, 3)
 }
 
 /^#@ kernel / {
