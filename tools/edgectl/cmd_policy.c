@@ -299,8 +299,9 @@ static int load_policy(struct nl *nl, const char *file, const struct policy *pol
 	return result;
 }
 
-/* What becomes of a policy that waits for its confirmation, if it does. */
-static int tell_of_wait(const struct options *options, struct nl *nl)
+/* What becomes of a policy that waits for its confirmation, if it does. @before: as it was. */
+static int tell_of_wait(const struct options *options, struct nl *nl, uint32_t seconds,
+			const struct status *before)
 {
 	struct out out = out_start(options);
 	struct status status;
@@ -308,13 +309,13 @@ static int tell_of_wait(const struct options *options, struct nl *nl)
 	if (nl_status(nl, &status))
 		return report(nl, -1, NULL, NULL);
 	out_object(&out, NULL, OUT_SILENT);
-	if (status.left < 0) {
+	if (status.generation == before->generation) {
 		out_string(&out, "confirm_within", NULL);
 		out_line(&out, "nothing has changed, and nothing is to be confirmed");
 	} else {
-		out_seconds(&out, "confirm_within", status.left);
-		out_line(&out, "unless confirmed within %d seconds, the policy before comes back",
-			 status.left);
+		out_seconds(&out, "confirm_within", seconds);
+		out_line(&out, "unless confirmed within %u seconds, the policy before comes back",
+			 seconds);
 	}
 	out_object_end(&out);
 	return EXIT_DONE;
@@ -323,14 +324,18 @@ static int tell_of_wait(const struct options *options, struct nl *nl)
 int cmd_load(const struct options *options, struct op *op)
 {
 	struct policy policy;
+	struct status before;
 	struct nl *nl;
 	int result = policy_read(options, op->text, &policy);
 
 	if (!result) {
 		nl = nl_attach();
-		result = load_policy(nl, op->text, &policy, op->value);
+		if (op->set)
+			result = report(nl, nl_status(nl, &before), NULL, NULL);
+		if (!result)
+			result = load_policy(nl, op->text, &policy, op->value);
 		if (!result && op->set)
-			result = tell_of_wait(options, nl);
+			result = tell_of_wait(options, nl, op->value, &before);
 		nl_detach(nl);
 	}
 	if (!result && !options->quiet)
