@@ -184,8 +184,8 @@ def difference(before, after):
     words = [f"{key} {value} -> {after[0][key]}" for key, value in before[0].items()
              if value != after[0][key]]
     for one, other, sign in ((before, after, "-"), (after, before, "+")):
-        words += [sign + each.hex() for have, lack in zip(one[1:], other[1:]) for each in have
-                  if each not in lack]
+        words += [sign + " ".join(f"{number}:{bytes(value).hex()}" for number, value in each)
+                  for have, lack in zip(one[1:], other[1:]) for each in have if each not in lack]
     return ", ".join(words) or "another order"
 
 
@@ -327,17 +327,17 @@ class Worker:
             self.transmit(front.clients[place], [maker.valid("abort")])
         self.unchanged(VANISHES, "it was abandoned")
 
-        twins = []
+        twins, answers = [], []
         for spoil in (False, True):
             between = [each for change in changes
                        for each in [change] + [maker.spoiled("partner-add") for _ in range(3 * spoil)]]
             before = front.known[0]["generation"]
-            self.transmit(front.clients[place], [begin] + between + [commit])
+            answers.append(self.transmit(front.clients[place], [begin] + between + [commit])[0])
             front.known = front.audit()
             twins.append([{**front.known[0], "generation": 0}] + front.known[1:])
             moved = front.known[0]["generation"] - before
             self.failures.check(AGREES, len(front.heard()) == moved <= 1, "a commit was not told once")
-        self.failures.check(VANISHES, twins[0] == twins[1], f"twins: {difference(*twins)}")
+        self.failures.check(VANISHES, twins[0] == twins[1], f"twins: {difference(*twins)}; {answers}")
 
     def list_long(self):
         """Listings of many partners, into which changes fall, and which nobody reads to the end."""
