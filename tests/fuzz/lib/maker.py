@@ -46,6 +46,11 @@ class Message:
         self.flags = REQUEST | ACK | (DUMP if op.kind == "dump" else 0)
         self.version, self.reserved, self.cut = 1, 0, 0
 
+    def leave_out(self, name):
+        """Without that attribute, wherever it is."""
+        left = [(blob, attribute) for blob, attribute in zip(self.blobs, self.known) if attribute.name != name]
+        self.blobs, self.known = [blob for blob, _ in left], [attribute for _, attribute in left]
+
     def encode(self, family, sequence):
         """The bytes, padded for the next message; a cut shortens what the header tells."""
         payload = b"".join(self.blobs)
