@@ -82,7 +82,7 @@ void edge_roll_free_labels(const struct edge_roll *roll, u32 from)
 bool edge_roll_widen(struct edge_roll *roll, u32 *room, u32 more, u32 words)
 {
 	struct edge_roll wider;
-	u32 count = roll->count;
+	u32 count = roll->count, at;
 	void *memory;
 
 	if (count + more <= *room)
@@ -93,8 +93,10 @@ bool edge_roll_widen(struct edge_roll *roll, u32 *room, u32 more, u32 words)
 		return false;
 	wider = edge_roll_lay(memory, count + more, words);
 	wider.count = count;
-	if (count)
-		edge_roll_copy(&wider, 0, roll, 0, count, words);
+	for (at = 0; at < count; at += 1024) {
+		edge_roll_copy(&wider, at, roll, at, min(count - at, 1024U), words);
+		cond_resched();
+	}
 	kvfree(roll->partners);
 	*roll = wider;
 	*room = count + more;
