@@ -50,8 +50,11 @@ DUTIES = {"controller": 100, "closer": 100, "status": 10, "loader": 2}
 # times the work, a task was blocked for more than 20 seconds.
 SYSCTLS = {"kernel/watchdog_thresh": 1, "kernel/hung_task_timeout_secs": 60, "kernel/hung_task_warnings": 100,
            "kernel/unprivileged_userns_clone": 1, "user/max_user_namespaces": 1000}
-# khugepaged, of the lowest priority, would wait for a CPU in an RCU read side of its own.
-PARAMETERS = {"/sys/module/rcupdate/parameters/rcu_cpu_stall_timeout": 10,
+# User-mode Linux may lose a tick ("timer wakeup didn't happen"): RCU's thread slept for 15 seconds once, while every CPU
+# had been quiet. khugepaged, of the lowest priority, would wait for a CPU in an RCU read side of its own.
+with open("/proc/cpuinfo", encoding="ascii") as cpuinfo:
+    STALL = 60 if "User Mode Linux" in cpuinfo.read() else 10
+PARAMETERS = {"/sys/module/rcupdate/parameters/rcu_cpu_stall_timeout": STALL,
               "/sys/kernel/mm/transparent_hugepage/enabled": "never"}
 
 
