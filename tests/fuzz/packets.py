@@ -846,7 +846,7 @@ class Fuzz:
         self.since.append(packets)
         canary, end = self.canary(), time.monotonic() + PATIENCE
         seen = self.look_at_all(canary, packets)
-        while not (seen and not self.alone()) and time.monotonic() < end:	# a busy kernel leaves packets to ksoftirqd
+        while not (seen and not self.alone(packets)) and time.monotonic() < end:	# a busy kernel has ksoftirqd
             time.sleep(0.01)
             seen |= self.look_at_all(canary, packets)
         for packet in self.wire.received():
@@ -854,15 +854,27 @@ class Fuzz:
         if not seen:
             self.complain("canary", f"after {self.sent} packets a well-formed one did not come out: {self.canaries}",
                           str(self.client.counters()))
-        for key, pieces in self.alone():
+        for key, pieces in self.alone(packets):
+            header = next(iter(pieces.values()))[0]
             self.complain("let through", f"a fragment without the others: {key.hex()}",
-                          *[(header + data).hex() for header, data, _ in pieces.values()])
+                          *[f"at {at}, {len(data)} bytes, {'more' if more else 'the last'}: {(header + data).hex()[:200]}"
+                            for at, (_, data, more) in pieces.items()],
+                          "of what was sent last:", *self.like(header, packets))
         self.checker.fragments.clear()
 
-    def alone(self):
+    def alone(self, packets):
         """Fragments of ours that came out, and the others have not."""
         return [(key, pieces) for key, pieces in self.checker.fragments.items()
-                if self.checker.ours(*ends(next(iter(pieces.values()))[0]))]
+                if self.checker.ours(*ends(next(iter(pieces.values()))[0])) and not self.is_short_end(pieces, packets)]
+
+    @staticmethod
+    def is_short_end(pieces, packets):
+        """Whether it is the end alone of what the device's user had the kernel cut (UFO). Where an ICMP error told of a
+        smaller MTU, which anybody may, the kernel drops the full pieces one by one, behind the gates, and sends the end."""
+        header, data, more = next(iter(pieces.values()))
+        return len(pieces) == 1 and not more and any(
+            ends(one[0]) == ends(header) and len(data) < struct.unpack_from("=BBHH", one[2])[3]
+            for one in packets if len(one) > 2)
 
     def look_at_all(self, canary, packets):
         """Looks at what came out; whether the canary was among it."""
