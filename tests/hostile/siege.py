@@ -46,9 +46,8 @@ RULES = ["av-stun-in", "av-stun-out"]
 OUTSIDERS, OWNERS = ["lists", "unread", "storm"], ["lists", "domains", "transactions", "killed", "pairs", "loads"]
 # What root does, and how often at the least.
 DUTIES = {"controller": 100, "closer": 100, "status": 10, "loader": 2}
-# A lock-up shows as soon as these kernels can tell; a machine that waits for its host is none. When the host had three
-# times the work, a task was blocked for more than 20 seconds.
-SYSCTLS = {"kernel/watchdog_thresh": 1, "kernel/hung_task_timeout_secs": 60, "kernel/hung_task_warnings": 100,
+# A lock-up shows as soon as these kernels can tell; a machine that waits for its host is none.
+SYSCTLS = {"kernel/watchdog_thresh": 1, "kernel/hung_task_timeout_secs": 20, "kernel/hung_task_warnings": 100,
            "kernel/unprivileged_userns_clone": 1, "user/max_user_namespaces": 1000}
 # User-mode Linux may lose a tick ("timer wakeup didn't happen"): RCU's thread slept for 15 seconds once, while every CPU
 # had been quiet. khugepaged, of the lowest priority, would wait for a CPU in an RCU read side of its own.
