@@ -95,7 +95,7 @@ bool edge_roll_widen(struct edge_roll *roll, u32 *room, u32 more, u32 words)
 	wider.count = count;
 	for (at = 0; at < count; at += 1024) {
 		edge_roll_copy(&wider, at, roll, at, min(count - at, 1024U), words);
-		cond_resched();
+		edge_roll_rest(at);
 	}
 	kvfree(roll->partners);
 	*roll = wider;

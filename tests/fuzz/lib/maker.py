@@ -274,9 +274,7 @@ class Maker:
         needed = NEEDED.get(message.op.name)
         if not needed:
             return False
-        gone = self.rng.choice(needed)
-        message.blobs = [blob for blob, attribute in zip(message.blobs, message.known)
-                         if attribute.name != gone]
+        message.leave_out(self.rng.choice(needed))
         return True
 
     def unknown_command(self, message):
