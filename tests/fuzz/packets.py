@@ -869,10 +869,11 @@ class Fuzz:
 
     @staticmethod
     def is_short_end(pieces, packets):
-        """Whether it is the end alone of what the device's user had the kernel cut (UFO). Where an ICMP error told of a
-        smaller MTU, which anybody may, the kernel drops the full pieces one by one, behind the gates, and sends the end."""
+        """Whether it is the end alone of an IPv6 packet that the device's user had the kernel cut (UFO). Where the path's
+        MTU is smaller than the full pieces, the kernel drops them one by one, behind the gates, and sends the end
+        (ip6_finish_output_gso_slowpath_drop()). An ICMP error may tell of such an MTU, and anybody may send one."""
         header, data, more = next(iter(pieces.values()))
-        return len(pieces) == 1 and not more and any(
+        return header[0] >> 4 == 6 and len(pieces) == 1 and not more and any(
             ends(one[0]) == ends(header) and len(data) < struct.unpack_from("=BBHH", one[2])[3]
             for one in packets if len(one) > 2)
 
