@@ -5,7 +5,12 @@
  * interrupts: a third of the time of a kernel with lockdep. Here blocking is a note; only where
  * the signal comes while the note stands, it is blocked, and sent again for later.
  *
- * arch/um/os-Linux/smp.c (Linux 7.0 and later) blocks, time.c waits for the blocked signal.
+ * An interrupt leaves the note as it found it. The kernel blocks this signal first and then notes
+ * that interrupts are disabled; the handler of one that comes between the two enables both again
+ * at its end, and what follows would be interrupted and find itself enabled.
+ *
+ * arch/um/os-Linux/smp.c (Linux 7.0 and later) blocks, signal.c disables, time.c waits for the
+ * blocked signal.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -17,7 +22,7 @@
 
 static int (*real_sigprocmask)(int how, const sigset_t *set, sigset_t *old);
 static int (*real_sigaction)(int signal, const struct sigaction *action, struct sigaction *old);
-static void (*handler)(int signal, siginfo_t *info, void *context);
+static void (*handlers[NSIG])(int signal, siginfo_t *info, void *context);
 static sigset_t ipi_alone;
 
 /* Of this thread, which is a CPU. Not optimised across the signal's coming. */
@@ -32,11 +37,20 @@ __attribute__((constructor)) static void find(void)
 	sigaddset(&ipi_alone, SIGRTMIN);
 }
 
+/* The kernel's handler does not schedule: it returns on the thread that it began on. */
+static void on_interrupt(int signal, siginfo_t *info, void *context)
+{
+	bool found = noted;
+
+	handlers[signal](signal, info, context);
+	noted = found;
+}
+
 /* All signals are blocked while this runs. */
 static void on_ipi(int signal, siginfo_t *info, void *context)
 {
 	if (!noted) {
-		handler(signal, info, context);
+		on_interrupt(signal, info, context);
 		return;
 	}
 	blocked = true;
@@ -46,14 +60,21 @@ static void on_ipi(int signal, siginfo_t *info, void *context)
 
 int sigaction(int signal, const struct sigaction *action, struct sigaction *old)
 {
+	const int interrupt = SA_SIGINFO | SA_RESTART;	/* the kernel's faults do not restart */
+	void (*before)(int signal, siginfo_t *info, void *context) = handlers[signal];
 	struct sigaction ours;
+	int status;
 
-	if (signal != SIGRTMIN || !action)
-		return real_sigaction(signal, action, old);
-	ours = *action;
-	handler = action->sa_sigaction;
-	ours.sa_sigaction = on_ipi;
-	return real_sigaction(signal, &ours, old);
+	if (action && (action->sa_flags & interrupt) == interrupt) {
+		handlers[signal] = action->sa_sigaction;
+		ours = *action;
+		ours.sa_sigaction = signal == SIGRTMIN ? on_ipi : on_interrupt;
+		action = &ours;
+	}
+	status = real_sigaction(signal, action, old);
+	if (old && (old->sa_sigaction == on_ipi || old->sa_sigaction == on_interrupt))
+		old->sa_sigaction = before;
+	return status;
 }
 
 int sigprocmask(int how, const sigset_t *set, sigset_t *old)
