@@ -42,7 +42,15 @@ static struct edge_policy *policy_new(struct edge_prefixes *partners)
 static void policy_free(struct edge_policy *policy)
 {
 	edge_prefix_table_free(policy->partners);
+	edge_blocks_put(policy->blocks);
 	kvfree(policy);
+}
+
+/* The same of one whose partner table is another one's, too. */
+static void policy_free_alone(struct edge_policy *policy)
+{
+	policy->partners = NULL;
+	policy_free(policy);
 }
 
 static struct edge_policy *in_force(const struct edge_net *edge)
@@ -57,6 +65,7 @@ const struct edge_policy *edge_config_policy(const struct edge_net *edge)
 }
 
 static void revert_in_time(struct work_struct *work);
+static void blocks_end(struct work_struct *work);
 
 int edge_config_init(struct edge_net *edge)
 {
@@ -70,10 +79,13 @@ int edge_config_init(struct edge_net *edge)
 	xa_init_flags(&edge->transactions, XA_FLAGS_ACCOUNT);
 	edge->previous = NULL;
 	INIT_DELAYED_WORK(&edge->revert, revert_in_time);
+	edge->before = (struct edge_before){};
+	INIT_DELAYED_WORK(&edge->expiry, blocks_end);
 	RCU_INIT_POINTER(edge->policy, policy);
 	edge->generation = 1;
 	edge->sequence = 2;
 	edge->changed = ktime_get_boottime_seconds();
+	edge->changed_at = ktime_get_real_seconds();
 	return 0;
 }
 
@@ -86,10 +98,16 @@ static void unhook(struct edge_net *edge)
 
 void edge_config_stop(struct edge_net *edge)
 {
-	cancel_delayed_work_sync(&edge->revert);	/* it takes the mutex */
+	cancel_delayed_work_sync(&edge->revert);	/* they take the mutex */
+	cancel_delayed_work_sync(&edge->expiry);
 	mutex_lock(&edge->commit_mutex);
 	unhook(edge);
 	mutex_unlock(&edge->commit_mutex);
+}
+
+static bool has_partners(const struct edge_policy *policy, const struct edge_prefixes *partners)
+{
+	return policy && policy->partners == partners;
 }
 
 static void transaction_free(struct transaction *transaction)
@@ -100,6 +118,7 @@ static void transaction_free(struct transaction *transaction)
 
 void edge_config_free(struct edge_net *edge)
 {
+	struct edge_policy *policy = rcu_dereference_protected(edge->policy, true);
 	struct transaction *transaction;
 	unsigned long portid;
 
@@ -108,7 +127,12 @@ void edge_config_free(struct edge_net *edge)
 	xa_destroy(&edge->transactions);
 	if (edge->previous)
 		policy_free(edge->previous);
-	policy_free(rcu_dereference_protected(edge->policy, true));
+	kvfree(edge->before.partners.list);
+	if (has_partners(edge->before.policy, policy->partners))
+		policy_free_alone(edge->before.policy);
+	else if (edge->before.policy)
+		policy_free(edge->before.policy);
+	policy_free(policy);
 }
 
 /* Around each change that a listing may meet. */
@@ -131,6 +155,7 @@ static void touch(struct edge_net *edge)
 	lockdep_assert_held(&edge->lock);
 	WRITE_ONCE(edge->generation, edge->generation + 1 ?: 1);	/* sysfs has no lock */
 	edge->changed = ktime_get_boottime_seconds();
+	edge->changed_at = ktime_get_real_seconds();
 }
 
 /* Whether hooks are needed for a policy, which may be NULL. */
@@ -147,6 +172,22 @@ static void unhook_unneeded(struct edge_net *edge)
 }
 
 /*
+ * Blocks end by the clock, which may be set meanwhile: it is looked at once a minute at least. For
+ * what is a year away no timer is needed.
+ */
+static void await_end_of_blocks(struct edge_net *edge)
+{
+	const u64 end = edge_blocks_first_end(in_force(edge)->blocks);
+	const u64 now = ktime_get_real_seconds();
+
+	if (end)
+		mod_delayed_work(system_long_wq, &edge->expiry,
+				 end > now ? min_t(u64, end - now, 60) * HZ : 0);
+	else
+		cancel_delayed_work(&edge->expiry);	/* or it finds nothing to do */
+}
+
+/*
  * For a policy whose hooks are registered. The one that was in force is the caller's now, or, where
  * the new one is to be confirmed within so many seconds, kept. It may be the one that was kept.
  */
@@ -156,6 +197,8 @@ static void put_in_force(struct edge_net *edge, struct edge_policy *policy, u32 
 
 	mutex_lock(&edge->lock);
 	sequence_begin(edge);
+	if (policy->blocks)
+		policy->blocks->in_force = true;
 	rcu_assign_pointer(edge->policy, policy);
 	edge->published = get_state_synchronize_rcu();
 	sequence_end(edge);
@@ -166,8 +209,11 @@ static void put_in_force(struct edge_net *edge, struct edge_policy *policy, u32 
 		edge->previous = NULL;
 	}
 	touch(edge);
+	if (seconds)
+		edge->awaited = edge->generation;
 	mutex_unlock(&edge->lock);
 	unhook_unneeded(edge);
+	await_end_of_blocks(edge);
 }
 
 /*
@@ -192,15 +238,44 @@ static int publish(struct edge_net *edge, struct edge_policy *policy, u32 second
 	return 0;
 }
 
-/* Frees what was in force before, when nobody sees it any more. */
+/* Frees a policy that was in force, when nobody sees it any more. */
 static void retire(struct edge_net *edge, struct edge_policy *old)
 {
-	if (old->partners == in_force(edge)->partners) {
+	if (has_partners(in_force(edge), old->partners) ||
+	    has_partners(edge->previous, old->partners) ||
+	    has_partners(edge->before.policy, old->partners)) {
+		edge_blocks_put(old->blocks);
 		kvfree_rcu(old, rcu);
 	} else {
 		synchronize_rcu();
 		policy_free(old);
 	}
+}
+
+/*
+ * What is brought back on request: a policy that was in force until now, an inverse, or nothing. It
+ * takes the place of what was kept.
+ */
+static void keep(struct edge_net *edge, struct edge_policy *policy,
+		 const struct edge_prefix_inverse *inverse)
+{
+	const struct edge_before stale = edge->before;
+
+	edge->before = (struct edge_before){ .policy = policy };
+	if (inverse)
+		edge->before.partners = *inverse;
+	kvfree(stale.partners.list);
+	if (stale.policy)
+		retire(edge, stale.policy);
+}
+
+/* The policy that was in force is kept, unless one is kept that is to come back by itself. */
+static void settle(struct edge_net *edge, struct edge_policy *old)
+{
+	if (edge->previous)
+		retire(edge, old);
+	else
+		keep(edge, old, NULL);
 }
 
 static struct transaction *transaction_of(struct edge_net *edge, u32 portid)
@@ -221,16 +296,25 @@ struct edge_policy *edge_config_edit(struct edge_net *edge, u32 portid, u32 room
 	const struct edge_policy *from = target(edge, portid);
 	struct edge_policy *policy = policy_alloc(from->interface_count + room);
 
-	if (policy)
-		memcpy(policy, from, struct_size(from, interfaces, from->interface_count));
+	if (!policy)
+		return NULL;
+	memcpy(policy, from, struct_size(from, interfaces, from->interface_count));
+	edge_blocks_get(policy->blocks);
 	return policy;
+}
+
+void edge_config_set_blocks(struct edge_policy *policy, struct edge_blocks *blocks)
+{
+	edge_blocks_put(policy->blocks);
+	policy->blocks = blocks;
 }
 
 void edge_config_discard(struct edge_net *edge, u32 portid, struct edge_policy *policy)
 {
 	if (policy->partners != target(edge, portid)->partners)
-		edge_prefix_table_free(policy->partners);
-	kvfree(policy);
+		policy_free(policy);
+	else
+		policy_free_alone(policy);
 }
 
 /* Whether two indexed policies say the same of all but the partners. */
@@ -241,6 +325,7 @@ static bool is_same(const struct edge_policy *a, const struct edge_policy *b)
 
 	return a->interface_count == b->interface_count &&
 	       !memcmp((const u8 *)a + from, (const u8 *)b + from, to - from) &&
+	       edge_blocks_equal(a->blocks, b->blocks) &&
 	       !memcmp(a->interfaces, b->interfaces,
 		       flex_array_size(a, interfaces, a->interface_count));
 }
@@ -255,13 +340,14 @@ int edge_config_apply(struct edge_net *edge, u32 portid, struct edge_policy *pol
 
 	edge_policy_index(policy);
 	if (policy->partners == from->partners && is_same(policy, from)) {
-		kvfree(policy);
+		policy_free_alone(policy);
 		return 0;
 	}
 	if (transaction) {
-		if (transaction->staged->partners != policy->partners)
-			edge_prefix_table_free(transaction->staged->partners);
-		kvfree(transaction->staged);
+		if (transaction->staged->partners == policy->partners)
+			policy_free_alone(transaction->staged);
+		else
+			policy_free(transaction->staged);
 		transaction->staged = policy;
 		return 0;
 	}
@@ -269,7 +355,7 @@ int edge_config_apply(struct edge_net *edge, u32 portid, struct edge_policy *pol
 	if (err)
 		edge_config_discard(edge, portid, policy);
 	else
-		retire(edge, old);
+		settle(edge, old);
 	return err;
 }
 
@@ -283,12 +369,23 @@ struct edge_prefixes *edge_config_partners_begin(struct edge_net *edge, u32 port
 	return target(edge, portid)->partners;
 }
 
-void edge_config_partners_end(struct edge_net *edge, u32 portid, bool changed)
+bool edge_config_can_undo(struct edge_net *edge, u32 portid)
 {
-	if (transaction_of(edge, portid))
-		return;
-	sequence_end(edge);
-	if (!changed)
+	return !transaction_of(edge, portid) && !edge->previous;
+}
+
+void edge_config_partners_end(struct edge_net *edge, u32 portid, bool changed,
+			      const struct edge_prefix_inverse *inverse)
+{
+	const bool staged = transaction_of(edge, portid);
+
+	if (!staged)
+		sequence_end(edge);
+	if (!changed || !edge_config_can_undo(edge, portid))
+		kvfree(inverse->list);
+	else
+		keep(edge, NULL, inverse);
+	if (!changed || staged)
 		return;
 	mutex_lock(&edge->lock);
 	touch(edge);
@@ -424,17 +521,38 @@ u32 edge_config_interface_pairs(const struct edge_policy *policy)
 	return pairs;
 }
 
-int edge_config_begin(struct edge_net *edge, u32 portid)
+/* A policy that says the same, and shares no table; or the errno. */
+static struct edge_policy *copy_of(const struct edge_policy *from)
+{
+	struct edge_policy *copy = policy_alloc(from->interface_count);
+	bool changed;
+
+	if (!copy)
+		return ERR_PTR(-ENOMEM);
+	memcpy(copy, from, struct_size(from, interfaces, from->interface_count));
+	copy->partners = edge_prefix_without(from->partners, 0, &changed);
+	if (!copy->partners) {
+		kvfree(copy);
+		return ERR_PTR(edge_rest() ?: -ENOMEM);
+	}
+	edge_blocks_get(copy->blocks);
+	return copy;
+}
+
+int edge_config_begin(struct edge_net *edge, u32 portid, bool copy)
 {
 	struct transaction *transaction = kzalloc(sizeof(*transaction), EDGE_GFP), *old;
+	struct edge_policy *staged;
 
 	if (!transaction)
 		return -ENOMEM;
-	transaction->staged = policy_new(edge_prefix_table_staged());
-	if (!transaction->staged) {
+	staged = copy ? copy_of(in_force(edge)) :
+			policy_new(edge_prefix_table_staged()) ?: ERR_PTR(-ENOMEM);
+	if (IS_ERR(staged)) {
 		kfree(transaction);
-		return -ENOMEM;
+		return PTR_ERR(staged);
 	}
+	transaction->staged = staged;
 	old = xa_store(&edge->transactions, portid, transaction, EDGE_GFP);
 	if (xa_is_err(old)) {
 		transaction_free(transaction);
@@ -445,7 +563,29 @@ int edge_config_begin(struct edge_net *edge, u32 portid)
 	return 0;
 }
 
-int edge_config_commit(struct edge_net *edge, u32 portid, u32 seconds,
+const struct edge_policy *edge_config_staged(struct edge_net *edge, u32 portid)
+{
+	struct transaction *transaction = transaction_of(edge, portid);
+	int err;
+
+	if (!transaction)
+		return ERR_PTR(-ENOENT);
+	err = edge_prefix_settle(transaction->staged->partners);
+	return err ? ERR_PTR(err) : transaction->staged;
+}
+
+/* Whether the last Edge address would go without a word: who says "mode off" means that. */
+static int check_opens(const struct edge_policy *from, const struct edge_policy *to, bool open,
+		       struct netlink_ext_ack *extack)
+{
+	if (open || !from->interface_count || to->interface_count ||
+	    to->mode == NF_EDGE_MODE_OFF)
+		return 0;
+	NL_SET_ERR_MSG(extack, "no Edge address would be left: everything would be open");
+	return -EPERM;
+}
+
+int edge_config_commit(struct edge_net *edge, u32 portid, u32 seconds, bool open,
 		       struct netlink_ext_ack *extack)
 {
 	struct transaction *transaction = transaction_of(edge, portid);
@@ -459,6 +599,9 @@ int edge_config_commit(struct edge_net *edge, u32 portid, u32 seconds,
 			       "a policy waits for its confirmation: confirm or revert it first");
 		return -EBUSY;
 	}
+	err = check_opens(old, transaction->staged, open, extack);
+	if (err)
+		return err;
 	err = edge_prefix_settle(transaction->staged->partners);
 	if (err) {
 		if (err == -ENOMEM)
@@ -478,10 +621,12 @@ int edge_config_commit(struct edge_net *edge, u32 portid, u32 seconds,
 		return err;
 	xa_erase(&edge->transactions, portid);
 	kfree(transaction);
-	if (seconds)	/* the table may be large, and takes long to free */
+	if (seconds) {	/* the table may be large, and takes long to free */
 		queue_delayed_work(system_long_wq, &edge->revert, seconds * HZ);
-	else
-		retire(edge, old);
+		keep(edge, NULL, NULL);
+	} else {
+		keep(edge, old, NULL);
+	}
 	return 0;
 }
 
@@ -496,7 +641,10 @@ int edge_config_confirm(struct edge_net *edge)
 	mutex_unlock(&edge->lock);
 	cancel_delayed_work(&edge->revert);	/* or it finds nothing to do */
 	unhook_unneeded(edge);
-	retire(edge, previous);
+	if (edge->generation == edge->awaited)
+		keep(edge, previous, NULL);
+	else	/* it is not the one before the last change */
+		retire(edge, previous);
 	return 0;
 }
 
@@ -509,8 +657,82 @@ int edge_config_revert(struct edge_net *edge)
 	cancel_delayed_work(&edge->revert);	/* as above */
 	edge_prefix_inherit(previous->partners, old->partners);
 	put_in_force(edge, previous, 0);
-	retire(edge, old);
+	keep(edge, old, NULL);
 	return 0;
+}
+
+static int undo_policy(struct edge_net *edge, bool open, struct netlink_ext_ack *extack)
+{
+	struct edge_policy *policy = edge->before.policy, *old = in_force(edge);
+	int err;
+
+	err = check_opens(old, policy, open, extack);
+	if (err)
+		return err;
+	if (policy->partners != old->partners)
+		edge_prefix_inherit(policy->partners, old->partners);
+	err = publish(edge, policy, 0, extack);
+	if (err)
+		return err;
+	edge->before.policy = NULL;
+	keep(edge, old, NULL);
+	return 0;
+}
+
+static int undo_partners(struct edge_net *edge)
+{
+	const struct edge_prefix_inverse *partners = &edge->before.partners;
+	const u32 n = partners->coming + partners->leaving;
+	struct edge_prefixes *table = edge_config_partners_begin(edge, 0);
+	struct edge_prefix_inverse inverse;
+	u32 bad;
+	int count;
+
+	edge_prefix_invert(table, partners->list, partners->coming, n, &inverse);
+	count = edge_prefix_exchange(table, partners->list, partners->coming, partners->leaving,
+				     NF_EDGE_PARTNERS_MAX, true, &bad);
+	edge_config_partners_end(edge, 0, count > 0, &inverse);
+	return min(count, 0);
+}
+
+/* The staged policy becomes what undoing would bring back. */
+static int undo_staged(struct edge_net *edge, struct transaction *transaction)
+{
+	const struct edge_prefix_inverse *partners = &edge->before.partners;
+	const struct edge_policy *back = edge->previous ?: edge->before.policy;
+	struct edge_policy *staged;
+	u32 bad;
+
+	if (!back && !partners->list)
+		return -ENOENT;
+	if (!back)
+		return min(0, edge_prefix_exchange(transaction->staged->partners, partners->list,
+						   partners->coming, partners->leaving,
+						   NF_EDGE_PARTNERS_MAX, true, &bad));
+	staged = copy_of(back);
+	if (IS_ERR(staged))
+		return PTR_ERR(staged);
+	policy_free(transaction->staged);
+	transaction->staged = staged;
+	return 0;
+}
+
+int edge_config_undo(struct edge_net *edge, u32 portid, bool open, struct netlink_ext_ack *extack)
+{
+	struct transaction *transaction = transaction_of(edge, portid);
+	int err = -ENOENT;
+
+	if (transaction)
+		return undo_staged(edge, transaction);
+	if (edge->previous)
+		return edge_config_revert(edge);
+	if (edge->before.policy)
+		err = undo_policy(edge, open, extack);
+	else if (edge->before.partners.list)
+		err = undo_partners(edge);
+	if (err == -ENOMEM)
+		NL_SET_ERR_MSG(extack, EDGE_CONFIG_NO_MEMORY);
+	return err;
 }
 
 int edge_config_seconds_left(const struct edge_net *edge)
@@ -532,7 +754,57 @@ static void revert_in_time(struct work_struct *work)
 
 	mutex_lock(&edge->commit_mutex);
 	if (time_after_eq(jiffies, edge->deadline) && !edge_config_revert(edge))
-		edge_events_reverted(edge);
+		edge_events_by_itself(edge, NF_EDGE_CMD_REVERT);
+	mutex_unlock(&edge->commit_mutex);
+}
+
+/* What has ended is not what anybody wants back: no change for edge_config_undo(). */
+static int drop_ended_blocks(struct edge_net *edge)
+{
+	struct edge_policy *policy, *old = in_force(edge);
+	struct edge_blocks *left;
+	bool awaited;
+	int err;
+
+	left = edge_blocks_left(old->blocks, ktime_get_real_seconds());
+	if (IS_ERR(left))
+		return PTR_ERR(left);
+	if (left == old->blocks) {
+		edge_blocks_put(left);
+		return 0;
+	}
+	policy = edge_config_edit(edge, 0, 0);
+	if (!policy) {
+		edge_blocks_put(left);
+		return -ENOMEM;
+	}
+	edge_config_set_blocks(policy, left);
+	edge_policy_index(policy);
+	awaited = edge->generation == edge->awaited;
+	err = publish(edge, policy, 0, NULL);
+	if (err) {
+		edge_config_discard(edge, 0, policy);
+		return err;
+	}
+	if (awaited)
+		edge->awaited = edge->generation;
+	retire(edge, old);
+	return 1;
+}
+
+static void blocks_end(struct work_struct *work)
+{
+	struct edge_net *edge = container_of(to_delayed_work(work), struct edge_net, expiry);
+	int done;
+
+	mutex_lock(&edge->commit_mutex);
+	done = drop_ended_blocks(edge);
+	if (done > 0)
+		edge_events_by_itself(edge, NF_EDGE_CMD_BLOCK_DEL);
+	else if (done < 0)	/* without memory they stay: fail closed, and try again */
+		mod_delayed_work(system_long_wq, &edge->expiry, HZ);
+	else
+		await_end_of_blocks(edge);
 	mutex_unlock(&edge->commit_mutex);
 }
 

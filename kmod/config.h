@@ -37,6 +37,16 @@ struct edge_told {
 };
 
 /**
+ * struct edge_before - the policy before the last change
+ * @policy: the policy; its partner table may be that of the one in force. Or NULL
+ * @partners: or what takes back a change of the partner table in place
+ */
+struct edge_before {
+	struct edge_policy *policy;
+	struct edge_prefix_inverse partners;
+};
+
+/**
  * struct edge_net - what the module keeps for a network namespace
  * @net: the namespace
  * @policy: the policy in force; never NULL; readers under RCU
@@ -50,11 +60,15 @@ struct edge_told {
  * @generation: moves with every change of @policy; never 0
  * @sequence: moves before and after each change that a listing may meet; odd in between
  * @changed: boot time of the last change, seconds
+ * @changed_at: and by the clock as it was then, seconds since 1970
  * @gates: the hooks, which netfilter hands this namespace back
  * @hooked: they are registered
  * @previous: the policy that comes back unless the one in force is confirmed, or NULL
  * @deadline: when it comes back, jiffies
  * @revert: brings it back
+ * @awaited: the generation that waits for its confirmation
+ * @before: what is brought back on request; under @commit_mutex. Nothing while @previous is there
+ * @expiry: takes away the blocks that have ended
  * @transactions: staged policies by the port id of their socket, which alone makes requests for its
  *	own; looked up without a lock
  * @recall: one listing at a time asks the CPUs what they remember; others do without
@@ -72,11 +86,15 @@ struct edge_net {
 	u32 generation;
 	u32 sequence;
 	time64_t changed;
+	time64_t changed_at;
 	struct nf_hook_ops gates[EDGE_GATES];
 	bool hooked;
 	struct edge_policy *previous;
 	unsigned long deadline;
 	struct delayed_work revert;
+	u32 awaited;
+	struct edge_before before;
+	struct delayed_work expiry;
 	struct xarray transactions;
 	struct mutex recall;		/* memos of CPUs that are off */
 	struct edge_sysfs_dir *sysfs[3];
@@ -111,7 +129,8 @@ const struct edge_policy *edge_config_policy(const struct edge_net *edge);
  * @room: interfaces to leave room for
  *
  * Put it in force by edge_config_apply() or throw it away by
- * edge_config_discard(). The partner table is shared, not copied.
+ * edge_config_discard(). The partner table is shared, not copied, as is the block list: put another
+ * one in its place by edge_config_set_blocks().
  *
  * Return: the copy, or NULL without memory.
  */
@@ -133,14 +152,27 @@ void edge_config_discard(struct edge_net *edge, u32 portid, struct edge_policy *
 int edge_config_apply(struct edge_net *edge, u32 portid, struct edge_policy *policy,
 		      struct netlink_ext_ack *extack);
 
+/* The policy, from edge_config_edit(), has another block list, which is its own from now on. */
+void edge_config_set_blocks(struct edge_policy *policy, struct edge_blocks *blocks);
+
 /*
  * The partner table that the socket changes in place. Commit mutex held. May sleep, until no packet
  * is judged any more by a policy that has just been replaced.
  */
 struct edge_prefixes *edge_config_partners_begin(struct edge_net *edge, u32 portid);
 
-/* The end of what that began. changed: the table says something else than before. */
-void edge_config_partners_end(struct edge_net *edge, u32 portid, bool changed);
+/* Whether what takes back the socket's change of the table is kept. Commit mutex held. */
+bool edge_config_can_undo(struct edge_net *edge, u32 portid);
+
+/**
+ * edge_config_partners_end - the end of what edge_config_partners_begin() began
+ * @edge: the namespace, commit mutex held
+ * @portid: as there
+ * @changed: the table says something else than before
+ * @inverse: takes that back, or has nothing; consumed
+ */
+void edge_config_partners_end(struct edge_net *edge, u32 portid, bool changed,
+			      const struct edge_prefix_inverse *inverse);
 
 /**
  * edge_config_listing_begin - whether listings meet a change
@@ -178,8 +210,14 @@ void edge_config_interface_flush(struct edge_policy *policy, u8 roles);
 /* (Role, address) pairs of a policy. */
 u32 edge_config_interface_pairs(const struct edge_policy *policy);
 
-/* Transactions, commit mutex held. begin: 0 or -ENOMEM. */
-int edge_config_begin(struct edge_net *edge, u32 portid);
+/*
+ * Transactions, commit mutex held. begin: 0, -ENOMEM, or -EINTR when the caller is to be killed.
+ * copy: it starts out as the policy in force.
+ */
+int edge_config_begin(struct edge_net *edge, u32 portid, bool copy);
+
+/* The socket's staged policy, its partners settled; ERR_PTR(-ENOENT) without one. As above. */
+const struct edge_policy *edge_config_staged(struct edge_net *edge, u32 portid);
 
 /**
  * edge_config_commit - puts a staged policy in force
@@ -187,15 +225,17 @@ int edge_config_begin(struct edge_net *edge, u32 portid);
  * @portid: the socket whose transaction it is; it ends if 0 is returned
  * @seconds: the policy before comes back after so many, unless edge_config_confirm() is called
  *	before; 0: it does not
+ * @open: there may be no Edge address afterwards where some are guarded now
  * @extack: takes the sentence of a refusal
  *
  * What says what is in force already is no change here, too, and nothing to confirm.
  *
  * Context: may sleep; waits for a grace period.
  * Return: 0, -ENOENT without transaction, -EBUSY while another one waits for its confirmation,
- * -ENOMEM, -EINTR when the caller is to be killed, or as edge_config_apply().
+ * -EPERM for want of @open, -ENOMEM, -EINTR when the caller is to be killed, or as
+ * edge_config_apply().
  */
-int edge_config_commit(struct edge_net *edge, u32 portid, u32 seconds,
+int edge_config_commit(struct edge_net *edge, u32 portid, u32 seconds, bool open,
 		       struct netlink_ext_ack *extack);
 
 /*
@@ -205,6 +245,14 @@ int edge_config_commit(struct edge_net *edge, u32 portid, u32 seconds,
  */
 int edge_config_confirm(struct edge_net *edge);
 int edge_config_revert(struct edge_net *edge);
+
+/*
+ * The policy before the last change comes back, and undoing that brings the change back; one that
+ * waits for its confirmation is reverted. In a transaction that becomes the staged policy. open: as
+ * for edge_config_commit(). Commit mutex held, may sleep. 0, -ENOENT when there is none, -EPERM for
+ * want of open, or as edge_config_apply().
+ */
+int edge_config_undo(struct edge_net *edge, u32 portid, bool open, struct netlink_ext_ack *extack);
 
 /* Seconds left to confirm the policy in force, below 0: nothing waits. Either mutex held. */
 int edge_config_seconds_left(const struct edge_net *edge);

@@ -8,6 +8,7 @@
 #include <linux/inet.h>
 #include <linux/mm.h>
 #include <linux/nsproxy.h>
+#include <linux/prandom.h>
 #include <linux/sched.h>
 #include <linux/user_namespace.h>
 #include <net/net_namespace.h>
@@ -104,7 +105,7 @@ static void discard(struct kunit *test, u32 portid, struct edge_policy *policy)
 static int begin(struct kunit *test, u32 portid)
 {
 	guard(mutex)(&edge_of(test)->commit_mutex);
-	return edge_config_begin(edge_of(test), portid);
+	return edge_config_begin(edge_of(test), portid, false);
 }
 
 static int commit_for(struct kunit *test, u32 portid, u32 seconds)
@@ -112,7 +113,7 @@ static int commit_for(struct kunit *test, u32 portid, u32 seconds)
 	struct netlink_ext_ack extack = {};
 
 	guard(mutex)(&edge_of(test)->commit_mutex);
-	return edge_config_commit(edge_of(test), portid, seconds, &extack);
+	return edge_config_commit(edge_of(test), portid, seconds, true, &extack);
 }
 
 static int commit(struct kunit *test, u32 portid)
@@ -215,12 +216,13 @@ static int change_table(struct kunit *test, struct edge_prefixes *table, const c
 
 static void add_partner(struct kunit *test, u32 portid, const char *text)
 {
+	const struct edge_prefix_inverse none = {};
 	struct edge_net *edge = edge_of(test);
 
 	guard(mutex)(&edge->commit_mutex);
 	KUNIT_EXPECT_EQ(test, change_table(test, edge_config_partners_begin(edge, portid), text),
 			1);
-	edge_config_partners_end(edge, portid, true);
+	edge_config_partners_end(edge, portid, true, &none);
 }
 
 /* A policy with another partner table, as flushing all partners makes it. */
@@ -237,6 +239,7 @@ static struct edge_policy *edit_with_new_partners(struct kunit *test, u32 portid
 /* A listing hears of each change that it may have met, and of no other. */
 static void config_listings_hear_of_changes(struct kunit *test)
 {
+	const struct edge_prefix_inverse none = {};
 	struct edge_net *edge = edge_of(test);
 	u32 before = edge_config_listing_begin(edge), during;
 
@@ -246,7 +249,7 @@ static void config_listings_hear_of_changes(struct kunit *test)
 	during = edge_config_listing_begin(edge);
 	KUNIT_EXPECT_TRUE(test, edge_config_listing_met(edge, before));
 	KUNIT_EXPECT_TRUE(test, edge_config_listing_met(edge, during));
-	edge_config_partners_end(edge, THIS_SOCKET, false);
+	edge_config_partners_end(edge, THIS_SOCKET, false, &none);
 	mutex_unlock(&edge->commit_mutex);
 	KUNIT_EXPECT_TRUE(test, edge_config_listing_met(edge, before));
 	KUNIT_EXPECT_TRUE(test, edge_config_listing_met(edge, during));
@@ -1177,6 +1180,402 @@ static void config_goes_with_its_namespace(struct kunit *test)
 	KUNIT_EXPECT_NULL(test, test->priv);
 }
 
+/* Undoing. */
+
+static int undo_or_open(struct kunit *test, bool open)
+{
+	struct netlink_ext_ack extack = {};
+
+	guard(mutex)(&edge_of(test)->commit_mutex);
+	return edge_config_undo(edge_of(test), OTHER_SOCKET, open, &extack);
+}
+
+static int undo(struct kunit *test)
+{
+	return undo_or_open(test, false);
+}
+
+/* Changes the table in force as netlink does, undoably. */
+static int change_partners(struct kunit *test, const struct edge_prefix *list, u32 coming, u32 n)
+{
+	struct edge_prefix_inverse inverse;
+	struct edge_net *edge = edge_of(test);
+	struct edge_prefixes *table;
+	u32 bad;
+	int count;
+
+	guard(mutex)(&edge->commit_mutex);
+	table = edge_config_partners_begin(edge, THIS_SOCKET);
+	KUNIT_EXPECT_EQ(test, edge_prefix_invert(table, list, coming, n, &inverse), 0);
+	count = edge_prefix_exchange(table, list, coming, n - coming, 100, true, &bad);
+	edge_config_partners_end(edge, THIS_SOCKET, count > 0, &inverse);
+	return count;
+}
+
+static bool write_entry(const struct edge_prefix *prefix, void *data)
+{
+	char *text = data;
+
+	if (prefix->groups)
+		sprintf(text + strlen(text), "%pI4/%u %x %s %s\n", &prefix->addr.ip, prefix->bits,
+			prefix->groups, prefix->name ?: "-", prefix->domain ?: "-");
+	return true;
+}
+
+static char *partners_text(struct kunit *test)
+{
+	const struct edge_prefix start = { .family = NFPROTO_UNSPEC };
+	char *text = kunit_kzalloc(test, 4096, GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, text);
+	guard(mutex)(&edge_of(test)->commit_mutex);
+	edge_prefix_each(edge_config_policy(edge_of(test))->partners, &start, write_entry, text);
+	return text;
+}
+
+static struct edge_prefix partner(u32 host, u8 groups, const char *name, const char *domain)
+{
+	return (struct edge_prefix){
+		.addr.ip = htonl(0xc6336400 + host),
+		.family = NFPROTO_IPV4,
+		.bits = 32,
+		.groups = groups,
+		.name = name,
+		.domain = domain,
+	};
+}
+
+static void config_undo_takes_settings_back(struct kunit *test)
+{
+	KUNIT_EXPECT_EQ(test, undo(test), -ENOENT);
+	KUNIT_EXPECT_EQ(test, add_interface(test, THIS_SOCKET, "192.0.2.1"), 0);
+	KUNIT_EXPECT_EQ(test, set_mode(test, THIS_SOCKET, NF_EDGE_MODE_OFF), 0);
+	expect_hooks(test, false);
+	EXPECT_GENERATION_MOVES(test, 1, KUNIT_EXPECT_EQ(test, undo(test), 0));
+	KUNIT_EXPECT_EQ(test, in_force(test)->mode, NF_EDGE_MODE_ENFORCE);
+	expect_hooks(test, true);
+	expect_interfaces(test, in_force(test), "192.0.2.1 access\n");
+	EXPECT_GENERATION_MOVES(test, 1, KUNIT_EXPECT_EQ(test, undo(test), 0));
+	KUNIT_EXPECT_EQ(test, in_force(test)->mode, NF_EDGE_MODE_OFF);
+}
+
+/* What was asked for, and was no change, leaves the one before to be undone. */
+static void config_undo_is_of_the_last_change(struct kunit *test)
+{
+	KUNIT_EXPECT_EQ(test, set_mode(test, THIS_SOCKET, NF_EDGE_MODE_AUDIT), 0);
+	KUNIT_EXPECT_EQ(test, set_mode(test, THIS_SOCKET, NF_EDGE_MODE_AUDIT), 0);
+	KUNIT_EXPECT_EQ(test, begin(test, THIS_SOCKET), 0);
+	KUNIT_EXPECT_EQ(test, set_mode(test, THIS_SOCKET, NF_EDGE_MODE_OFF), 0);
+	KUNIT_EXPECT_EQ(test, undo(test), 0);
+	KUNIT_EXPECT_EQ(test, in_force(test)->mode, NF_EDGE_MODE_ENFORCE);
+}
+
+static void config_undo_takes_partners_back(struct kunit *test)
+{
+	const struct edge_prefix first[] = {
+		partner(1, BIT(0), "one", NULL),
+		partner(1, BIT(1), "by name", "a.test"),
+		partner(2, BIT(0) | BIT(1), NULL, NULL),
+		partner(3, BIT(2), "three", "b.test"),
+	};
+	const struct edge_prefix changes[] = {
+		partner(1, BIT(2), "renamed", NULL),		/* another group, another name */
+		partner(1, BIT(1), "other", "a.test"),
+		partner(2, BIT(3), "named", NULL),
+		partner(3, BIT(0), NULL, NULL),			/* not from its domain */
+		partner(4, BIT(0), "new", "b.test"),
+		partner(5, BIT(0), NULL, NULL),
+		partner(2, BIT(0), NULL, NULL),			/* leaves a group */
+		partner(3, 0, NULL, "b.test"),			/* and a domain */
+		partner(1, 0, NULL, NULL),			/* goes altogether */
+	};
+	const char *before, *after;
+
+	KUNIT_EXPECT_EQ(test, change_partners(test, first, 4, 4), 4);
+	before = partners_text(test);
+	KUNIT_EXPECT_STREQ(test, before,
+			   "198.51.100.1/32 1 one -\n"
+			   "198.51.100.1/32 2 by name a.test\n"
+			   "198.51.100.2/32 3 - -\n"
+			   "198.51.100.3/32 4 three b.test\n");
+	EXPECT_GENERATION_MOVES(test, 1, change_partners(test, changes, 6, ARRAY_SIZE(changes)));
+	after = partners_text(test);
+	KUNIT_EXPECT_STREQ(test, after,
+			   "198.51.100.2/32 a named -\n"
+			   "198.51.100.3/32 1 - -\n"
+			   "198.51.100.4/32 1 new b.test\n"
+			   "198.51.100.5/32 1 - -\n");
+	EXPECT_GENERATION_MOVES(test, 1, KUNIT_EXPECT_EQ(test, undo(test), 0));
+	KUNIT_EXPECT_STREQ(test, partners_text(test), before);
+	KUNIT_EXPECT_EQ(test, in_force(test)->partners->count, 3);
+	EXPECT_GENERATION_MOVES(test, 1, KUNIT_EXPECT_EQ(test, undo(test), 0));
+	KUNIT_EXPECT_STREQ(test, partners_text(test), after);
+	KUNIT_EXPECT_EQ(test, undo(test), 0);
+	KUNIT_EXPECT_STREQ(test, partners_text(test), before);
+}
+
+static u32 draw(struct rnd_state *random, u32 limit)
+{
+	return prandom_u32_state(random) % limit;
+}
+
+static struct edge_prefix any_entry(struct rnd_state *random, bool coming)
+{
+	static const char * const names[] = { NULL, NULL, "", "one", "other" };
+	static const char * const domains[] = { NULL, "a.test", "b.test", "" };
+	const char *domain = domains[draw(random, coming ? 3 : 4)];
+
+	return partner(draw(random, 4), coming ? 1 + draw(random, 7) : draw(random, 8),
+		       coming ? names[draw(random, ARRAY_SIZE(names))] : NULL, domain);
+}
+
+static void config_undo_takes_any_list_back(struct kunit *test)
+{
+	char *before = kunit_kzalloc(test, 4096, GFP_KERNEL);
+	struct rnd_state random;
+	u32 i, round;
+
+	KUNIT_ASSERT_NOT_NULL(test, before);
+	prandom_seed_state(&random, 1);
+	for (round = 0; round < 3000; round++) {
+		const u32 coming = draw(&random, 4), n = coming + draw(&random, 3);
+		struct edge_prefix list[6];
+		char *now;
+
+		for (i = 0; i < n; i++)
+			list[i] = any_entry(&random, i < coming);
+		now = partners_text(test);
+		strscpy(before, now, 4096);
+		kunit_kfree(test, now);
+		if (change_partners(test, list, coming, n) <= 0 || draw(&random, 2))
+			continue;
+		KUNIT_ASSERT_EQ(test, undo(test), 0);
+		now = partners_text(test);
+		KUNIT_ASSERT_STREQ_MSG(test, now, before, "round %u", round);
+		kunit_kfree(test, now);
+	}
+}
+
+static void config_undo_takes_whole_policies_back(struct kunit *test)
+{
+	struct edge_policy *policy;
+
+	KUNIT_EXPECT_EQ(test, add_interface(test, THIS_SOCKET, "192.0.2.1"), 0);
+	add_partner(test, THIS_SOCKET, "198.51.100.7");
+	KUNIT_EXPECT_EQ(test, begin(test, THIS_SOCKET), 0);
+	KUNIT_EXPECT_EQ(test, commit(test, THIS_SOCKET), 0);
+	expect_hooks(test, false);
+	KUNIT_EXPECT_EQ(test, undo(test), 0);
+	expect_hooks(test, true);
+	expect_interfaces(test, in_force(test), "192.0.2.1 access\n");
+	KUNIT_EXPECT_EQ(test, in_force(test)->partners->count, 1);
+
+	/* another table, then a change of it, then a change beside it */
+	policy = edit_with_new_partners(test, THIS_SOCKET);
+	KUNIT_EXPECT_EQ(test, apply(test, THIS_SOCKET, policy), 0);
+	KUNIT_EXPECT_EQ(test, undo(test), 0);
+	KUNIT_EXPECT_EQ(test, undo(test), 0);
+	add_partner(test, THIS_SOCKET, "198.51.100.9");
+	KUNIT_EXPECT_EQ(test, undo(test), -ENOENT);	/* it was not kept */
+	KUNIT_EXPECT_EQ(test, set_mode(test, THIS_SOCKET, NF_EDGE_MODE_AUDIT), 0);
+	KUNIT_EXPECT_EQ(test, undo(test), 0);
+	KUNIT_EXPECT_EQ(test, in_force(test)->partners->count, 2);
+	KUNIT_EXPECT_EQ(test, in_force(test)->mode, NF_EDGE_MODE_ENFORCE);
+}
+
+static void config_undo_of_what_waits_is_its_end(struct kunit *test)
+{
+	const struct edge_policy *before = begin_to_wait(test, 60);
+
+	/* once more, when what was kept has the table of what is to come back */
+	KUNIT_EXPECT_EQ(test, revert(test), 0);
+	KUNIT_EXPECT_EQ(test, set_mode(test, THIS_SOCKET, NF_EDGE_MODE_AUDIT), 0);
+	KUNIT_EXPECT_EQ(test, set_mode(test, THIS_SOCKET, NF_EDGE_MODE_ENFORCE), 0);
+	before = in_force(test);
+	KUNIT_EXPECT_EQ(test, begin(test, THIS_SOCKET), 0);
+	add_partner(test, THIS_SOCKET, "198.51.100.8");
+	KUNIT_EXPECT_EQ(test, commit_for(test, THIS_SOCKET, 60), 0);
+
+	KUNIT_EXPECT_EQ(test, set_mode(test, THIS_SOCKET, NF_EDGE_MODE_AUDIT), 0);
+	EXPECT_GENERATION_MOVES(test, 1, KUNIT_EXPECT_EQ(test, undo(test), 0));
+	expect_back(test, before);
+}
+
+static void config_undo_of_what_was_confirmed(struct kunit *test)
+{
+	const struct edge_policy *before = begin_to_wait(test, 60);
+
+	KUNIT_EXPECT_EQ(test, confirm(test), 0);
+	KUNIT_EXPECT_EQ(test, undo(test), 0);
+	expect_back(test, before);
+}
+
+static void config_undo_of_a_change_before_the_confirmation(struct kunit *test)
+{
+	begin_to_wait(test, 60);
+	KUNIT_EXPECT_EQ(test, set_mode(test, THIS_SOCKET, NF_EDGE_MODE_AUDIT), 0);
+	KUNIT_EXPECT_EQ(test, confirm(test), 0);
+	KUNIT_EXPECT_EQ(test, undo(test), -ENOENT);
+	KUNIT_EXPECT_EQ(test, in_force(test)->mode, NF_EDGE_MODE_AUDIT);
+}
+
+static void config_transaction_may_start_as_a_copy(struct kunit *test)
+{
+	KUNIT_EXPECT_EQ(test, add_interface(test, THIS_SOCKET, "192.0.2.1"), 0);
+	add_partner(test, THIS_SOCKET, "198.51.100.7");
+	mutex_lock(&edge_of(test)->commit_mutex);
+	KUNIT_EXPECT_EQ(test, edge_config_begin(edge_of(test), THIS_SOCKET, true), 0);
+	mutex_unlock(&edge_of(test)->commit_mutex);
+	EXPECT_GENERATION_MOVES(test, 0, {
+		add_interface(test, THIS_SOCKET, "192.0.2.2");
+		add_partner(test, THIS_SOCKET, "198.51.100.8");
+	});
+	KUNIT_EXPECT_EQ(test, in_force(test)->partners->count, 1);
+	EXPECT_GENERATION_MOVES(test, 1, KUNIT_EXPECT_EQ(test, commit(test, THIS_SOCKET), 0));
+	expect_interfaces(test, in_force(test), "192.0.2.1 access\n192.0.2.2 access\n");
+	KUNIT_EXPECT_EQ(test, in_force(test)->partners->count, 2);
+}
+
+static void config_commit_opens_only_when_asked_to(struct kunit *test)
+{
+	struct netlink_ext_ack extack = {};
+	struct edge_net *edge = edge_of(test);
+
+	KUNIT_EXPECT_EQ(test, add_interface(test, THIS_SOCKET, "192.0.2.1"), 0);
+	KUNIT_EXPECT_EQ(test, begin(test, THIS_SOCKET), 0);
+	mutex_lock(&edge->commit_mutex);
+	EXPECT_GENERATION_MOVES(test, 0, {
+		KUNIT_EXPECT_EQ(test, edge_config_commit(edge, THIS_SOCKET, 0, false, &extack),
+				-EPERM);
+	});
+	mutex_unlock(&edge->commit_mutex);
+	KUNIT_EXPECT_NOT_NULL(test, extack._msg);
+	/* the transaction is still there */
+	KUNIT_EXPECT_EQ(test, add_interface(test, THIS_SOCKET, "192.0.2.2"), 0);
+	mutex_lock(&edge->commit_mutex);
+	KUNIT_EXPECT_EQ(test, edge_config_commit(edge, THIS_SOCKET, 0, false, &extack), 0);
+	mutex_unlock(&edge->commit_mutex);
+	expect_interfaces(test, in_force(test), "192.0.2.2 access\n");
+}
+
+static void config_undo_opens_only_when_asked_to(struct kunit *test)
+{
+	struct edge_net *edge = edge_of(test);
+
+	KUNIT_EXPECT_EQ(test, begin(test, THIS_SOCKET), 0);
+	KUNIT_EXPECT_EQ(test, add_interface(test, THIS_SOCKET, "192.0.2.1"), 0);
+	KUNIT_EXPECT_EQ(test, commit(test, THIS_SOCKET), 0);
+	EXPECT_GENERATION_MOVES(test, 0, KUNIT_EXPECT_EQ(test, undo(test), -EPERM));
+	expect_interfaces(test, in_force(test), "192.0.2.1 access\n");
+	EXPECT_GENERATION_MOVES(test, 1, KUNIT_EXPECT_EQ(test, undo_or_open(test, true), 0));
+	expect_interfaces(test, in_force(test), "");
+	KUNIT_EXPECT_EQ(test, undo(test), 0);
+	expect_interfaces(test, in_force(test), "192.0.2.1 access\n");
+
+	/* "mode off" is soon taken back, and nothing would tell that the addresses are gone */
+	KUNIT_EXPECT_EQ(test, set_mode(test, THIS_SOCKET, NF_EDGE_MODE_OFF), 0);
+	KUNIT_EXPECT_EQ(test, begin(test, THIS_SOCKET), 0);
+	mutex_lock(&edge->commit_mutex);
+	KUNIT_EXPECT_EQ(test, edge_config_commit(edge, THIS_SOCKET, 0, false, NULL), -EPERM);
+	mutex_unlock(&edge->commit_mutex);
+	expect_interfaces(test, in_force(test), "192.0.2.1 access\n");
+}
+
+/* Blocks. */
+
+static void block_until(struct kunit *test, u64 until)
+{
+	struct edge_block one = { .family = NFPROTO_IPV4, .bits = 32, .until = until };
+	struct edge_policy *policy = edit(test, THIS_SOCKET, 0);
+	struct edge_blocks *blocks;
+	u32 bad;
+
+	one.addr.ip = htonl(0xc6336407);
+	blocks = edge_blocks_add(policy->blocks, &one, 1, false, &bad);
+	KUNIT_ASSERT_FALSE(test, IS_ERR(blocks));
+	edge_config_set_blocks(policy, blocks);
+	KUNIT_EXPECT_EQ(test, apply(test, THIS_SOCKET, policy), 0);
+}
+
+static void config_blocks_end_by_themselves(struct kunit *test)
+{
+	struct edge_net *edge = edge_of(test);
+
+	KUNIT_EXPECT_FALSE(test, delayed_work_pending(&edge->expiry));
+	EXPECT_GENERATION_MOVES(test, 1, block_until(test, ktime_get_real_seconds() + 3600));
+	KUNIT_EXPECT_TRUE(test, delayed_work_pending(&edge->expiry));
+	EXPECT_GENERATION_MOVES(test, 0, flush_delayed_work(&edge->expiry));	/* too early */
+	KUNIT_EXPECT_TRUE(test, delayed_work_pending(&edge->expiry));
+	KUNIT_EXPECT_EQ(test, edge_blocks_count(in_force(test)->blocks), 1);
+
+	KUNIT_EXPECT_EQ(test, set_mode(test, THIS_SOCKET, NF_EDGE_MODE_AUDIT), 0);
+	block_until(test, ktime_get_real_seconds());
+	flush_delayed_work(&edge->expiry);
+	KUNIT_EXPECT_NULL(test, in_force(test)->blocks);
+	KUNIT_EXPECT_EQ(test, in_force(test)->mode, NF_EDGE_MODE_AUDIT);
+	KUNIT_EXPECT_FALSE(test, delayed_work_pending(&edge->expiry));
+
+	/* what has ended ends again when it is brought back */
+	KUNIT_EXPECT_EQ(test, undo(test), 0);
+	flush_delayed_work(&edge->expiry);
+	KUNIT_EXPECT_EQ(test, edge_blocks_count(in_force(test)->blocks), 1);
+}
+
+/* An end is no change for undoing, neither while a policy waits for its confirmation. */
+static void config_blocks_end_while_a_policy_waits(struct kunit *test)
+{
+	struct edge_net *edge = edge_of(test);
+	const struct edge_policy *before;
+
+	KUNIT_EXPECT_EQ(test, add_interface(test, THIS_SOCKET, "192.0.2.1"), 0);
+	add_partner(test, THIS_SOCKET, "198.51.100.7");
+	before = in_force(test);
+	KUNIT_EXPECT_EQ(test, begin(test, THIS_SOCKET), 0);
+	KUNIT_EXPECT_EQ(test, add_interface(test, THIS_SOCKET, "192.0.2.2"), 0);
+	block_until(test, ktime_get_real_seconds());
+	KUNIT_EXPECT_EQ(test, commit_for(test, THIS_SOCKET, 60), 0);
+	flush_delayed_work(&edge->expiry);
+	KUNIT_EXPECT_NULL(test, in_force(test)->blocks);
+	KUNIT_EXPECT_EQ(test, confirm(test), 0);
+	KUNIT_EXPECT_EQ(test, undo(test), 0);
+	expect_back(test, before);
+}
+
+static void expect_plain(struct kunit *test, enum edge_plain first, enum edge_plain second)
+{
+	KUNIT_EXPECT_EQ(test, in_force(test)->plain[EDGE_GATE_FIRST], first);
+	KUNIT_EXPECT_EQ(test, in_force(test)->plain[EDGE_GATE_SECOND], second);
+}
+
+static void config_blocks_decide_what_is_plain(struct kunit *test)
+{
+	expect_plain(test, EDGE_PLAIN_ALL, EDGE_PLAIN_ALL);
+	block_until(test, 0);
+	expect_plain(test, EDGE_PLAIN_UNBLOCKED, EDGE_PLAIN_UNBLOCKED);
+	KUNIT_EXPECT_EQ(test, undo(test), 0);
+	expect_plain(test, EDGE_PLAIN_ALL, EDGE_PLAIN_ALL);
+	KUNIT_EXPECT_EQ(test, set_mode(test, THIS_SOCKET, NF_EDGE_MODE_AUDIT), 0);
+	expect_plain(test, EDGE_PLAIN_ALL, EDGE_PLAIN_NONE);
+	KUNIT_EXPECT_EQ(test, set_mode(test, THIS_SOCKET, NF_EDGE_MODE_OFF), 0);
+	expect_plain(test, EDGE_PLAIN_NONE, EDGE_PLAIN_NONE);
+}
+
+/* Policies share a list, and the last one that has it frees it: kmemleak and KASAN look on. */
+static void config_blocks_are_shared(struct kunit *test)
+{
+	block_until(test, 0);
+	KUNIT_EXPECT_EQ(test, refcount_read(&in_force(test)->blocks->users), 1);
+	KUNIT_EXPECT_EQ(test, set_mode(test, THIS_SOCKET, NF_EDGE_MODE_AUDIT), 0);
+	KUNIT_EXPECT_EQ(test, refcount_read(&in_force(test)->blocks->users), 2);
+	KUNIT_EXPECT_EQ(test, set_mode(test, THIS_SOCKET, NF_EDGE_MODE_OFF), 0);
+	KUNIT_EXPECT_EQ(test, refcount_read(&in_force(test)->blocks->users), 2);
+	KUNIT_EXPECT_EQ(test, begin(test, THIS_SOCKET), 0);
+	KUNIT_EXPECT_EQ(test, commit(test, THIS_SOCKET), 0);
+	KUNIT_EXPECT_NULL(test, in_force(test)->blocks);
+	KUNIT_EXPECT_EQ(test, undo(test), 0);
+	KUNIT_EXPECT_EQ(test, refcount_read(&in_force(test)->blocks->users), 1);
+}
+
 static struct kunit_case config_test_cases[] = {
 	KUNIT_CASE(config_listings_hear_of_changes),
 	KUNIT_CASE(config_starts_with_the_defaults),
@@ -1211,6 +1610,21 @@ static struct kunit_case config_test_cases[] = {
 	KUNIT_CASE(config_goes_while_a_policy_waits),
 	KUNIT_CASE(config_goes_while_a_policy_goes_back),
 	KUNIT_CASE(config_goes_with_its_namespace),
+	KUNIT_CASE(config_undo_takes_settings_back),
+	KUNIT_CASE(config_undo_is_of_the_last_change),
+	KUNIT_CASE(config_undo_takes_partners_back),
+	KUNIT_CASE(config_undo_takes_any_list_back),
+	KUNIT_CASE(config_undo_takes_whole_policies_back),
+	KUNIT_CASE(config_undo_of_what_waits_is_its_end),
+	KUNIT_CASE(config_undo_of_what_was_confirmed),
+	KUNIT_CASE(config_undo_of_a_change_before_the_confirmation),
+	KUNIT_CASE(config_transaction_may_start_as_a_copy),
+	KUNIT_CASE(config_commit_opens_only_when_asked_to),
+	KUNIT_CASE(config_undo_opens_only_when_asked_to),
+	KUNIT_CASE(config_blocks_end_by_themselves),
+	KUNIT_CASE(config_blocks_end_while_a_policy_waits),
+	KUNIT_CASE(config_blocks_decide_what_is_plain),
+	KUNIT_CASE(config_blocks_are_shared),
 	{}
 };
 

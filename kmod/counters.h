@@ -70,7 +70,8 @@ static __always_inline void edge_counters_add(struct edge_counters *counters, u3
 	counted = &cpu->slots[slot];
 	u64_stats_inc(&counted->packets);
 	u64_stats_add(&counted->bytes, bytes);
-	u64_stats_add(&counted->flows, flows);
+	if (!__builtin_constant_p(flows) || flows)	/* none of a drop's */
+		u64_stats_add(&counted->flows, flows);
 	u64_stats_update_end(&cpu->syncp);
 	if (interruptible)
 		local_bh_enable();

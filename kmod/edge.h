@@ -30,7 +30,7 @@ static inline int edge_rest(void)
 }
 
 /**
- * enum edge_kind - what the transport header says of a packet
+ * enum edge_kind - what the transport header says of a packet; the order counts
  * @EDGE_KIND_OTHER: no row can cover it (echo, redirects, ESP, tunnels, ...)
  * @EDGE_KIND_NEVER: never ours: neighbour and router discovery, MLD
  * @EDGE_KIND_TCP_SYN: opens a TCP connection: SYN without ACK, RST and FIN

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "events.h"
 
+#include <linux/audit.h>
 #include <linux/in.h>
 #include <linux/module.h>
 
 /* Of a request, at most: a port map and something beside it, or some hundred partners. */
 #define COPY_MAX	(NF_EDGE_PORT_MAP_BYTES + 512)
-#define OWN_ROOM	(9 * nla_total_size(sizeof(u32)))
+#define OWN_ROOM	(13 * nla_total_size(sizeof(u32)) + nla_total_size(TASK_COMM_LEN))
 
 const struct genl_multicast_group edge_events_groups[EDGE_EVENTS_GROUP_COUNT] = {
 	[EDGE_EVENTS_CONFIG] = { .name = NF_EDGE_MCGRP_CONFIG },
@@ -38,26 +39,44 @@ static bool put_settings(struct sk_buff *msg, const struct edge_policy *policy)
 	       !nla_put_u32(msg, NF_EDGE_A_RTP_MATCH, policy->rtp_match);
 }
 
-static bool put_change(struct sk_buff *msg, struct edge_net *edge, const struct genl_info *info,
-		       bool copy)
+/* Who makes the request: netlink serves it in its sender's own context. */
+static bool put_sender(struct sk_buff *msg, const struct edge_net *edge)
+{
+	struct user_namespace *users = edge->net->user_ns;
+	const kuid_t login = audit_get_loginuid(current);
+	char name[TASK_COMM_LEN];
+
+	BUILD_BUG_ON(sizeof(name) - 1 > NF_EDGE_PROCESS_MAX);
+	return !nla_put_string(msg, NF_EDGE_A_PROCESS, get_task_comm(name, current)) &&
+	       !nla_put_u32(msg, NF_EDGE_A_PID, task_tgid_nr(current)) &&
+	       !nla_put_u32(msg, NF_EDGE_A_USER, from_kuid_munged(users, current_uid())) &&
+	       (!uid_valid(login) ||
+		!nla_put_u32(msg, NF_EDGE_A_LOGIN, from_kuid_munged(users, login)));
+}
+
+static bool put_change(struct sk_buff *msg, struct edge_net *edge, u8 cmd,
+		       const struct genl_info *info, bool copy)
 {
 	const struct edge_policy *policy = edge_config_policy(edge);
 	u32 entries = info ? edge_netlink_count_entries(info) : 0;
-	u8 cmd = info ? info->genlhdr->cmd : NF_EDGE_CMD_REVERT;
-	bool whole = cmd == NF_EDGE_CMD_COMMIT || cmd == NF_EDGE_CMD_REVERT;
+	bool whole = cmd == NF_EDGE_CMD_COMMIT || cmd == NF_EDGE_CMD_REVERT ||
+		     cmd == NF_EDGE_CMD_UNDO;
 	int left = edge_config_seconds_left(edge);
 
 	return !nla_put_u32(msg, NF_EDGE_A_COMMAND, cmd) &&
 	       !nla_put_u32(msg, NF_EDGE_A_GENERATION, edge->generation) &&
 	       !nla_put_u32(msg, NF_EDGE_A_INTERFACES, edge_config_interface_pairs(policy)) &&
 	       !nla_put_u32(msg, NF_EDGE_A_PARTNERS, policy->partners->count) &&
+	       !nla_put_u32(msg, NF_EDGE_A_BLOCKS, edge_blocks_count(policy->blocks)) &&
 	       (left < 0 || !nla_put_u32(msg, NF_EDGE_A_CONFIRM, left)) &&
 	       (!entries || !nla_put_u32(msg, NF_EDGE_A_ENTRIES, entries)) &&
 	       (!whole || put_settings(msg, policy)) &&
+	       (!info || put_sender(msg, edge)) &&
 	       (!copy || copy_request(msg, info));
 }
 
-static struct sk_buff *config_message(struct edge_net *edge, const struct genl_info *info)
+/* info: NULL for what came of itself */
+static struct sk_buff *config_message(struct edge_net *edge, u8 cmd, const struct genl_info *info)
 {
 	bool copy = info && genlmsg_len(info->genlhdr) <= COPY_MAX;
 	struct sk_buff *msg;
@@ -67,7 +86,7 @@ static struct sk_buff *config_message(struct edge_net *edge, const struct genl_i
 	if (!msg)
 		return NULL;
 	header = genlmsg_put(msg, 0, 0, &edge_netlink_family, 0, NF_EDGE_CMD_CONFIG_NTF);
-	if (!header || WARN_ON_ONCE(!put_change(msg, edge, info, copy))) {
+	if (!header || WARN_ON_ONCE(!put_change(msg, edge, cmd, info, copy))) {
 		nlmsg_free(msg);
 		return NULL;
 	}
@@ -75,15 +94,14 @@ static struct sk_buff *config_message(struct edge_net *edge, const struct genl_i
 	return msg;
 }
 
-/* info: NULL for what came of itself */
-static void tell(struct edge_net *edge, const struct genl_info *info)
+static void tell(struct edge_net *edge, u8 cmd, const struct genl_info *info)
 {
 	struct sk_buff *msg;
 
 	lockdep_assert_held(&edge->commit_mutex);
 	if (!genl_has_listeners(&edge_netlink_family, edge->net, EDGE_EVENTS_CONFIG))
 		return;
-	msg = config_message(edge, info);
+	msg = config_message(edge, cmd, info);
 	if (msg)
 		genlmsg_multicast_netns(&edge_netlink_family, edge->net, msg, 0,
 					EDGE_EVENTS_CONFIG, GFP_KERNEL);
@@ -93,15 +111,15 @@ static void tell(struct edge_net *edge, const struct genl_info *info)
 
 void edge_events_config(struct edge_net *edge, const struct genl_info *info)
 {
-	tell(edge, info);
+	tell(edge, info->genlhdr->cmd, info);
 }
 
 /* No request keeps the family here: it may be gone already while the module is unloaded. */
-void edge_events_reverted(struct edge_net *edge)
+void edge_events_by_itself(struct edge_net *edge, u8 cmd)
 {
 	if (!try_module_get(THIS_MODULE))
 		return;
-	tell(edge, NULL);
+	tell(edge, cmd, NULL);
 	module_put(THIS_MODULE);
 }
 

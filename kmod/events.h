@@ -32,8 +32,8 @@ extern const struct genl_multicast_group edge_events_groups[EDGE_EVENTS_GROUP_CO
  */
 void edge_events_config(struct edge_net *edge, const struct genl_info *info);
 
-/* The same of a policy that came back by itself. */
-void edge_events_reverted(struct edge_net *edge);
+/* The same of a change that nobody asked for, enum nf_edge_cmd. */
+void edge_events_by_itself(struct edge_net *edge, u8 cmd);
 
 /**
  * edge_events_hear_drops - whether somebody may listen to the group "drops"

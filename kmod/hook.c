@@ -66,10 +66,11 @@ static __always_inline bool drops_alone(struct edge_ruling ruling, const struct 
 {
 	if (ruling.verdict != NF_EDGE_VERDICT_DROP)
 		return false;
-	if (ruling.reason == NF_EDGE_REASON_MALFORMED ||
-	    ruling.reason == NF_EDGE_REASON_WRONG_DEVICE)
+	if (!edge_judge_may_answer(flow))
 		return true;
-	if (flow->kind != EDGE_KIND_TCP && flow->kind != EDGE_KIND_UDP)
+	if (ruling.reason == NF_EDGE_REASON_MALFORMED ||
+	    ruling.reason == NF_EDGE_REASON_WRONG_DEVICE ||
+	    ruling.reason == NF_EDGE_REASON_BLOCKED)
 		return true;
 
 	return !edge_flow_known(skb, net, flow->family);
@@ -136,21 +137,29 @@ static noinline unsigned int judge_alone_route(struct edge_net *edge,
 						     judge_alone_unusual(edge, policy, skb, state);
 }
 
-/* For each family a copy of its own, which need not ask. */
+/* For each family a copy of its own, which need not ask; nor what is blocked, where nothing is. */
 static __always_inline unsigned int judge_alone(struct edge_net *edge,
 						const struct edge_policy *policy,
 						struct sk_buff *skb,
-						const struct nf_hook_state *state, u8 family)
+						const struct nf_hook_state *state, u8 family,
+						bool blocks)
 {
 	struct edge_ruling ruling;
 	struct edge_flow flow __unread;
+	int groups = EDGE_JUDGE_ASK;
 
 	edge_flow_begin(skb, state, state->out, family, &flow);
 	if (!edge_policy_recognise(policy, &flow))
 		return judge_alone_route(edge, policy, skb, state);
-	if (policy->mode == NF_EDGE_MODE_OFF || !edge_flow_read_plain(skb, state, family, &flow))
+	if (!edge_flow_read_plain(skb, state, family, &flow))
 		return judge_alone_unusual(edge, policy, skb, state);
-	ruling = edge_judge_alone(policy, &flow);
+	if (blocks)
+		groups = edge_judge_unblocked(policy, &flow);
+	if (groups == EDGE_POLICY_BLOCKED)
+		return judge_alone_unusual(edge, policy, skb, state);
+	ruling = edge_judge_alone(policy, &flow, groups);
+	if (unlikely(ruling.verdict == EDGE_JUDGE_TURNED))
+		return judge_alone_unusual(edge, policy, skb, state);
 	if (!drops_alone(ruling, &flow, skb, state->net))
 		return NF_ACCEPT;
 	return settle(edge, policy, skb, state, &flow, ruling, false, false);
@@ -161,7 +170,7 @@ static noinline unsigned int judge_alone_ipv4(struct edge_net *edge,
 					      struct sk_buff *skb,
 					      const struct nf_hook_state *state)
 {
-	return judge_alone(edge, policy, skb, state, NFPROTO_IPV4);
+	return judge_alone(edge, policy, skb, state, NFPROTO_IPV4, false);
 }
 
 static noinline unsigned int judge_alone_ipv6(struct edge_net *edge,
@@ -169,7 +178,20 @@ static noinline unsigned int judge_alone_ipv6(struct edge_net *edge,
 					      struct sk_buff *skb,
 					      const struct nf_hook_state *state)
 {
-	return judge_alone(edge, policy, skb, state, NFPROTO_IPV6);
+	return judge_alone(edge, policy, skb, state, NFPROTO_IPV6, false);
+}
+
+/* In another mode, or while something is blocked. */
+static noinline unsigned int judge_alone_asking(struct edge_net *edge,
+						const struct edge_policy *policy,
+						struct sk_buff *skb,
+						const struct nf_hook_state *state)
+{
+	if (policy->plain[EDGE_GATE_FIRST] == EDGE_PLAIN_NONE)
+		return judge_alone_unusual(edge, policy, skb, state);
+	return state->pf == NFPROTO_IPV4 ?
+	       judge_alone(edge, policy, skb, state, NFPROTO_IPV4, true) :
+	       judge_alone(edge, policy, skb, state, NFPROTO_IPV6, true);
 }
 
 static bool is_any(const void *data, u8 family, const union nf_inet_addr *addr)
@@ -369,11 +391,13 @@ static __always_inline unsigned int judge_tracked(struct edge_net *edge,
 						  struct sk_buff *skb,
 						  const struct nf_hook_state *state, u8 family,
 						  const struct nf_conn *ct,
-						  enum ip_conntrack_info ctinfo)
+						  enum ip_conntrack_info ctinfo, bool blocks)
 {
+	struct edge_ruling ruling;
 	struct edge_flow flow __unread;
+	int groups = EDGE_JUDGE_ASK;
 
-	if (policy->mode != NF_EDGE_MODE_ENFORCE || !ct || flow_differs(ct, ctinfo))
+	if (!ct || flow_differs(ct, ctinfo))
 		return judge_unusual(edge, policy, skb, state, ct, ctinfo);
 	edge_flow_begin(skb, state, state->out, family, &flow);
 	if (!edge_policy_recognise(policy, &flow))
@@ -381,14 +405,24 @@ static __always_inline unsigned int judge_tracked(struct edge_net *edge,
 	if (!edge_flow_read_plain(skb, state, family, &flow) ||
 	    !edge_flow_is_own(ct, ctinfo, &flow))
 		return judge_unusual(edge, policy, skb, state, ct, ctinfo);
+	if (blocks)
+		groups = edge_judge_unblocked(policy, &flow);
+	if (groups == EDGE_POLICY_BLOCKED)
+		return judge_unusual(edge, policy, skb, state, ct, ctinfo);
 
 	flow.tracking = edge_flow_tracking(ct);
 	if (is_reply(ctinfo, &flow)) {	/* judged apart: each knows its direction */
 		edge_flow_turn(&flow);
-		return settle(edge, policy, skb, state, &flow, edge_judge(policy, &flow), true,
+		ruling = edge_judge(policy, &flow, groups);
+		if (unlikely(ruling.verdict == EDGE_JUDGE_TURNED))
+			return judge_unusual(edge, policy, skb, state, ct, ctinfo);
+		return settle(edge, policy, skb, state, &flow, ruling, true,
 			      flow.tracking == EDGE_TRACKING_NEW);
 	}
-	return settle(edge, policy, skb, state, &flow, edge_judge(policy, &flow), true,
+	ruling = edge_judge(policy, &flow, groups);
+	if (unlikely(ruling.verdict == EDGE_JUDGE_TURNED))
+		return judge_unusual(edge, policy, skb, state, ct, ctinfo);
+	return settle(edge, policy, skb, state, &flow, ruling, true,
 		      flow.tracking == EDGE_TRACKING_NEW);
 }
 
@@ -399,7 +433,7 @@ static noinline unsigned int judge_tracked_ipv4(struct edge_net *edge,
 						const struct nf_conn *ct,
 						enum ip_conntrack_info ctinfo)
 {
-	return judge_tracked(edge, policy, skb, state, NFPROTO_IPV4, ct, ctinfo);
+	return judge_tracked(edge, policy, skb, state, NFPROTO_IPV4, ct, ctinfo, false);
 }
 
 static noinline unsigned int judge_tracked_ipv6(struct edge_net *edge,
@@ -409,7 +443,22 @@ static noinline unsigned int judge_tracked_ipv6(struct edge_net *edge,
 						const struct nf_conn *ct,
 						enum ip_conntrack_info ctinfo)
 {
-	return judge_tracked(edge, policy, skb, state, NFPROTO_IPV6, ct, ctinfo);
+	return judge_tracked(edge, policy, skb, state, NFPROTO_IPV6, ct, ctinfo, false);
+}
+
+/* As judge_alone_asking(). */
+static noinline unsigned int judge_tracked_asking(struct edge_net *edge,
+						  const struct edge_policy *policy,
+						  struct sk_buff *skb,
+						  const struct nf_hook_state *state,
+						  const struct nf_conn *ct,
+						  enum ip_conntrack_info ctinfo)
+{
+	if (policy->plain[EDGE_GATE_SECOND] == EDGE_PLAIN_NONE)
+		return judge_unusual(edge, policy, skb, state, ct, ctinfo);
+	return state->pf == NFPROTO_IPV4 ?
+	       judge_tracked(edge, policy, skb, state, NFPROTO_IPV4, ct, ctinfo, true) :
+	       judge_tracked(edge, policy, skb, state, NFPROTO_IPV6, ct, ctinfo, true);
 }
 
 static unsigned int first_gate(void *priv, struct sk_buff *skb, const struct nf_hook_state *state)
@@ -419,6 +468,8 @@ static unsigned int first_gate(void *priv, struct sk_buff *skb, const struct nf_
 
 	if (!may_be_ours(policy, skb, state->pf) && edge_flow_is_direct(skb, state->pf))
 		return NF_ACCEPT;
+	if (unlikely(policy->plain[EDGE_GATE_FIRST] != EDGE_PLAIN_ALL))
+		return judge_alone_asking(edge, policy, skb, state);
 	return state->pf == NFPROTO_IPV4 ? judge_alone_ipv4(edge, policy, skb, state) :
 					   judge_alone_ipv6(edge, policy, skb, state);
 }
@@ -434,6 +485,8 @@ static __always_inline unsigned int pass_second(struct edge_net *edge, struct sk
 	    !may_differ(skb))
 		return NF_ACCEPT;
 	ct = connection_of(skb, &ctinfo);
+	if (unlikely(policy->plain[EDGE_GATE_SECOND] != EDGE_PLAIN_ALL))
+		return judge_tracked_asking(edge, policy, skb, state, ct, ctinfo);
 	return family == NFPROTO_IPV4 ?
 	       judge_tracked_ipv4(edge, policy, skb, state, ct, ctinfo) :
 	       judge_tracked_ipv6(edge, policy, skb, state, ct, ctinfo);

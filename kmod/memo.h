@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * What each CPU remembers of the addresses of partners that it met lately, in memory of its own:
- * the groups that a look-up found, good while the partner table does not change, and packets that
- * the table has not been told of.
+ * the groups that a look-up found, good while the partner table does not change, that a block list
+ * does not have them, and packets that the table has not been told of.
  */
 #ifndef _EDGE_MEMO_H
 #define _EDGE_MEMO_H
@@ -18,6 +18,7 @@
  * struct edge_memo - an address that was met, and is some partner's
  * @addr: network byte order
  * @until: when the table is to be told, jiffies
+ * @unblocked: the number of a block list that does not cover it, or 0
  * @second: when it was met, since boot
  * @packets: those that the table has not been told of
  * @version: of the table, when @groups were looked up
@@ -28,6 +29,7 @@
 struct edge_memo {
 	union nf_inet_addr addr;
 	unsigned long until;
+	u64 unblocked;
 	u32 second;
 	u32 packets;
 	u32 version;

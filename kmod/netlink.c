@@ -52,6 +52,11 @@ static const struct nla_policy nothing_policy[] = {
 	[NF_EDGE_A_PAD] = { .type = NLA_REJECT },
 };
 
+/* For queries that take no more. */
+static const struct nla_policy staged_policy[] = {
+	[NF_EDGE_A_STAGED] = { .type = NLA_FLAG },
+};
+
 static const struct nla_policy status_policy[] = {
 	[NF_EDGE_A_MODE] = U32_BELOW(NF_EDGE_MODE_COUNT),
 	[NF_EDGE_A_UNLISTED] = U32_BELOW(NF_EDGE_UNLISTED_COUNT),
@@ -74,6 +79,11 @@ static const struct nla_policy interface_del_policy[] = {
 
 static const struct nla_policy role_policy[] = {
 	[NF_EDGE_A_ROLE] = U32_BELOW(NF_EDGE_ROLE_COUNT),
+};
+
+static const struct nla_policy interface_filter_policy[] = {
+	[NF_EDGE_A_ROLE] = U32_BELOW(NF_EDGE_ROLE_COUNT),
+	[NF_EDGE_A_STAGED] = { .type = NLA_FLAG },
 };
 
 static const struct nla_policy partner_entry_policy[] = {
@@ -110,6 +120,29 @@ static const struct nla_policy partner_filter_policy[] = {
 	[NF_EDGE_A_NAME] = NAME,
 	[NF_EDGE_A_IDLE] = { .type = NLA_U32 },
 	[NF_EDGE_A_DOMAIN] = DOMAIN,
+	[NF_EDGE_A_STAGED] = { .type = NLA_FLAG },
+};
+
+static const struct nla_policy block_entry_policy[] = {
+	[NF_EDGE_A_ADDRESS] = ADDRESS,
+	[NF_EDGE_A_PREFIX_LEN] = NLA_POLICY_MAX(NLA_U32, 128),
+	[NF_EDGE_A_UNTIL] = NLA_POLICY_MIN(NLA_U64, 1),
+	[NF_EDGE_A_NAME] = NAME,
+};
+
+static const struct nla_policy unblock_entry_policy[] = {
+	[NF_EDGE_A_ADDRESS] = ADDRESS,
+	[NF_EDGE_A_PREFIX_LEN] = NLA_POLICY_MAX(NLA_U32, 128),
+};
+
+static const struct nla_policy block_policy[] = {
+	[NF_EDGE_A_ENTRY] = ENTRY,
+	[NF_EDGE_A_TOLERANT] = { .type = NLA_FLAG },
+};
+
+static const struct nla_policy block_filter_policy[] = {
+	[NF_EDGE_A_ADDRESS] = ADDRESS,
+	[NF_EDGE_A_STAGED] = { .type = NLA_FLAG },
 };
 
 static const struct nla_policy groups_policy[] = {
@@ -140,6 +173,16 @@ static const struct nla_policy explain_policy[] = {
 static const struct nla_policy commit_policy[] = {
 	[NF_EDGE_A_GENERATION] = { .type = NLA_U32 },
 	[NF_EDGE_A_CONFIRM] = NLA_POLICY_FULL_RANGE(NLA_U32, &confirm_range),
+	[NF_EDGE_A_OPEN] = { .type = NLA_FLAG },
+};
+
+static const struct nla_policy begin_policy[] = {
+	[NF_EDGE_A_COPY] = { .type = NLA_FLAG },
+};
+
+static const struct nla_policy undo_policy[] = {
+	[NF_EDGE_A_GENERATION] = { .type = NLA_U32 },
+	[NF_EDGE_A_OPEN] = { .type = NLA_FLAG },
 };
 
 /* Parsing. Each answers 0, or an errno with the sentence and the attribute set. */
@@ -271,6 +314,30 @@ static int parse_domain(const struct nlattr *attr, const char **domain,
 	return 0;
 }
 
+/* The prefix that an entry is about. */
+static int parse_prefix(const struct nlattr *entry, struct nlattr *const tb[], u8 *family,
+			union nf_inet_addr *addr, u8 *bits, struct netlink_ext_ack *extack)
+{
+	const struct nlattr *length = tb[NF_EDGE_A_PREFIX_LEN];
+	struct edge_prefix prefix = {};
+	int err;
+
+	err = parse_address(tb[NF_EDGE_A_ADDRESS], &prefix.family, &prefix.addr, extack);
+	if (err)
+		return err;
+	if (!length)
+		return REFUSE(extack, entry, -EINVAL, "a prefix length is missing");
+	prefix.bits = nla_get_u32(length);
+	if (prefix.family == NFPROTO_IPV4 && prefix.bits > 32)
+		return REFUSE(extack, length, -EINVAL, "an IPv4 prefix has at most 32 bits");
+	if (edge_prefix_has_host_bits(&prefix))
+		return REFUSE(extack, entry, -EINVAL, "host bits are set beyond the prefix length");
+	*family = prefix.family;
+	*addr = prefix.addr;
+	*bits = prefix.bits;
+	return check_meant(entry, prefix.family, &prefix.addr, prefix.bits, extack);
+}
+
 /*
  * One partner of a list. groups stays 0 where it is not given and may be so. @comes: in: the list
  * is one to add; out: and this one is not about to leave.
@@ -279,25 +346,13 @@ static int parse_partner(const struct nlattr *entry, bool *comes, struct edge_pr
 			 struct netlink_ext_ack *extack)
 {
 	struct nlattr *tb[NF_EDGE_A_MAX + 1] = {};
-	u32 bits;
 	int err;
 
 	err = *comes ? PARSE_ENTRY(tb, entry, partner_entry_policy, extack) :
 		       PARSE_ENTRY(tb, entry, nameless_entry_policy, extack);
 	if (!err)
-		err = parse_address(tb[NF_EDGE_A_ADDRESS], &prefix->family, &prefix->addr, extack);
-	if (err)
-		return err;
-	if (!tb[NF_EDGE_A_PREFIX_LEN])
-		return REFUSE(extack, entry, -EINVAL, "a prefix length is missing");
-	bits = nla_get_u32(tb[NF_EDGE_A_PREFIX_LEN]);
-	if (prefix->family == NFPROTO_IPV4 && bits > 32)
-		return REFUSE(extack, tb[NF_EDGE_A_PREFIX_LEN], -EINVAL,
-			      "an IPv4 prefix has at most 32 bits");
-	prefix->bits = bits;
-	if (edge_prefix_has_host_bits(prefix))
-		return REFUSE(extack, entry, -EINVAL, "host bits are set beyond the prefix length");
-	err = check_meant(entry, prefix->family, &prefix->addr, prefix->bits, extack);
+		err = parse_prefix(entry, tb, &prefix->family, &prefix->addr, &prefix->bits,
+				   extack);
 	if (err)
 		return err;
 	*comes &= !tb[NF_EDGE_A_LEAVES];
@@ -398,20 +453,37 @@ static struct edge_net *edge_of(struct genl_info *info)
  */
 #define PATIENCE	(HZ / 10)
 
-static int change_begin(struct genl_info *info)
+static int lock_changes(struct edge_net *edge, struct netlink_ext_ack *extack)
 {
-	struct edge_net *edge = edge_of(info);
 	const unsigned long end = jiffies + PATIENCE;
 
 	while (!mutex_trylock(&edge->commit_mutex)) {
 		if (fatal_signal_pending(current))
 			return -EINTR;
 		if (time_after(jiffies, end))
-			return REFUSE(info->extack, NULL, -EAGAIN,
+			return REFUSE(extack, NULL, -EAGAIN,
 				      "another change is being made, and takes its time");
 		schedule_timeout_killable(1);
 	}
 	return 0;
+}
+
+static int change_begin(struct genl_info *info)
+{
+	return lock_changes(edge_of(info), info->extack);
+}
+
+/* The socket's staged policy, commit mutex held; or the errno, with its sentence. */
+static const struct edge_policy *staged_by(struct edge_net *edge, u32 portid,
+					   struct netlink_ext_ack *extack)
+{
+	const struct edge_policy *staged = edge_config_staged(edge, portid);
+
+	if (staged == ERR_PTR(-ENOENT))
+		NL_SET_ERR_MSG(extack, "no transaction is open on this socket");
+	else if (staged == ERR_PTR(-ENOMEM))
+		NL_SET_ERR_MSG(extack, EDGE_CONFIG_NO_MEMORY);
+	return staged;
 }
 
 /*
@@ -472,9 +544,9 @@ static int edit_end(struct genl_info *info, struct edge_policy *policy, int err)
 
 /* Status */
 
-static int put_status(struct sk_buff *msg, struct edge_net *edge)
+static int put_status(struct sk_buff *msg, struct edge_net *edge,
+		      const struct edge_policy *policy)
 {
-	const struct edge_policy *policy = edge_config_policy(edge);
 	int left = edge_config_seconds_left(edge);
 
 	if (nla_put_string(msg, NF_EDGE_A_VERSION, NF_EDGE_VERSION) ||
@@ -485,6 +557,8 @@ static int put_status(struct sk_buff *msg, struct edge_net *edge)
 	    nla_put(msg, NF_EDGE_A_RTP_PORTS, sizeof(policy->ports.map), policy->ports.map) ||
 	    nla_put_u32(msg, NF_EDGE_A_INTERFACES, edge_config_interface_pairs(policy)) ||
 	    nla_put_u32(msg, NF_EDGE_A_PARTNERS, READ_ONCE(policy->partners->count)) ||
+	    nla_put_u32(msg, NF_EDGE_A_BLOCKS, edge_blocks_count(policy->blocks)) ||
+	    nla_put_u64_64bit(msg, NF_EDGE_A_CHANGED, edge->changed_at, NF_EDGE_A_PAD) ||
 	    (left >= 0 && nla_put_u32(msg, NF_EDGE_A_CONFIRM, left)) ||
 	    nla_put_u64_64bit(msg, NF_EDGE_A_UPTIME,
 			      ktime_get_boottime_seconds() - edge->changed, NF_EDGE_A_PAD))
@@ -516,6 +590,20 @@ static int reply_send(struct sk_buff *msg, void *header, struct genl_info *info,
 	return genlmsg_reply(msg, info);
 }
 
+static int put_staged_status(struct sk_buff *msg, struct genl_info *info)
+{
+	struct edge_net *edge = edge_of(info);
+	const struct edge_policy *staged;
+	int err = change_begin(info);
+
+	if (err)
+		return err;
+	staged = staged_by(edge, info->snd_portid, info->extack);
+	err = IS_ERR(staged) ? PTR_ERR(staged) : put_status(msg, edge, staged);
+	mutex_unlock(&edge->commit_mutex);
+	return err;
+}
+
 static int status_get(struct sk_buff *skb, struct genl_info *info)
 {
 	struct edge_net *edge = edge_of(info);
@@ -526,9 +614,13 @@ static int status_get(struct sk_buff *skb, struct genl_info *info)
 	msg = reply_new(info, NF_EDGE_PORT_MAP_BYTES + NLMSG_DEFAULT_SIZE, &header);
 	if (!msg)
 		return -ENOMEM;
-	mutex_lock(&edge->lock);
-	err = put_status(msg, edge);
-	mutex_unlock(&edge->lock);
+	if (info->attrs[NF_EDGE_A_STAGED]) {
+		err = put_staged_status(msg, info);
+	} else {
+		mutex_lock(&edge->lock);
+		err = put_status(msg, edge, edge_config_policy(edge));
+		mutex_unlock(&edge->lock);
+	}
 	return reply_send(msg, header, info, err);
 }
 
@@ -665,24 +757,56 @@ static void *dump_put(struct sk_buff *skb, struct netlink_callback *cb, u8 cmd)
 	return header;
 }
 
-static struct edge_net *listing_begin(struct sk_buff *skb, struct netlink_callback *cb)
-	__acquires(RCU)
+/**
+ * struct listing - a part of a dump: listing_begin(), which may fail, listing_lock(), listing_end()
+ * @edge: the namespace
+ * @policy: that is listed
+ * @staged: it is the socket's staged one, which no change meets: commit mutex held
+ */
+struct listing {
+	struct edge_net *edge;
+	const struct edge_policy *policy;
+	bool staged;
+};
+
+static int listing_begin(struct sk_buff *skb, struct netlink_callback *cb, struct listing *listing)
 {
 	struct edge_net *edge = edge_net(sock_net(skb->sk));
+	int err;
 
+	*listing = (struct listing){ .edge = edge, .staged = filter(cb, NF_EDGE_A_STAGED) };
+	if (listing->staged) {
+		err = lock_changes(edge, cb->extack);
+		if (err)
+			return err;
+		listing->policy = staged_by(edge, NETLINK_CB(cb->skb).portid, cb->extack);
+		if (IS_ERR(listing->policy)) {
+			mutex_unlock(&edge->commit_mutex);
+			return PTR_ERR(listing->policy);
+		}
+	}
 	cb->seq = edge_config_listing_begin(edge);
 	if (!cb->prev_seq)	/* what is left out is compared, too */
 		cb->prev_seq = cb->seq;
+	return 0;
+}
+
+static void listing_lock(struct listing *listing)
+	__acquires(RCU)
+{
 	rcu_read_lock();
-	return edge;
+	if (!listing->staged)
+		listing->policy = rcu_dereference(listing->edge->policy);
 }
 
 /* The next message is marked as that of another moment than those before, if these met a change. */
-static void listing_end(struct netlink_callback *cb, const struct edge_net *edge)
+static void listing_end(struct netlink_callback *cb, const struct listing *listing)
 	__releases(RCU)
 {
 	rcu_read_unlock();
-	if (edge_config_listing_met(edge, cb->seq))
+	if (listing->staged)
+		mutex_unlock(&listing->edge->commit_mutex);
+	else if (edge_config_listing_met(listing->edge, cb->seq))
 		cb->prev_seq = ~cb->seq ?: 1;
 }
 
@@ -722,9 +846,15 @@ static int interface_dump(struct sk_buff *skb, struct netlink_callback *cb)
 {
 	const struct nlattr *only = filter(cb, NF_EDGE_A_ROLE);
 	struct place *place = (struct place *)cb->ctx;
-	struct edge_net *edge = listing_begin(skb, cb);
-	const struct edge_policy *policy = rcu_dereference(edge->policy);
+	const struct edge_policy *policy;
+	struct listing listing;
+	int err;
 
+	err = listing_begin(skb, cb, &listing);
+	if (err)
+		return err;
+	listing_lock(&listing);
+	policy = listing.policy;
 	for (; place->next < policy->interface_count * NF_EDGE_ROLE_COUNT; place->next++) {
 		const struct edge_interface *interface =
 			&policy->interfaces[place->next / NF_EDGE_ROLE_COUNT];
@@ -735,7 +865,7 @@ static int interface_dump(struct sk_buff *skb, struct netlink_callback *cb)
 		if (!dump_interface(skb, cb, interface, role))
 			break;
 	}
-	listing_end(cb, edge);
+	listing_end(cb, &listing);
 	return skb->len;
 }
 
@@ -774,15 +904,19 @@ static int change_table(struct genl_info *info, bool adding, const struct partne
 {
 	struct edge_net *edge = edge_of(info);
 	struct edge_prefixes *table = edge_config_partners_begin(edge, info->snd_portid);
+	struct edge_prefix_inverse inverse = {};
 	int count;
 
+	/* what cannot be kept cannot be undone, and is no reason to refuse a change */
+	if (edge_config_can_undo(edge, info->snd_portid))
+		edge_prefix_invert(table, partners->list, partners->coming, partners->n, &inverse);
 	if (adding)
 		count = edge_prefix_exchange(table, partners->list, partners->coming,
 					     partners->n - partners->coming, NF_EDGE_PARTNERS_MAX,
 					     tolerant(info), bad);
 	else
 		count = edge_prefix_del(table, partners->list, partners->n, tolerant(info), bad);
-	edge_config_partners_end(edge, info->snd_portid, count > 0);
+	edge_config_partners_end(edge, info->snd_portid, count > 0, &inverse);
 	return count;
 }
 
@@ -872,21 +1006,10 @@ static u32 idle(const struct edge_prefix *prefix)
 	return ktime_get_boottime_seconds() - prefix->seen;
 }
 
-static bool dump_partner(struct sk_buff *skb, struct netlink_callback *cb,
-			 const struct edge_prefix *prefix)
+/* Who speaks with whom is not everybody's business: those who may change the policy see it. */
+static bool sees_traffic(const struct netlink_callback *cb)
 {
-	void *header = dump_put(skb, cb, NF_EDGE_CMD_PARTNER_GET);
-
-	return header &&
-	       dump_end(skb, header,
-			put_address(skb, prefix->family, &prefix->addr) &&
-			!nla_put_u32(skb, NF_EDGE_A_PREFIX_LEN, prefix->bits) &&
-			!nla_put_u32(skb, NF_EDGE_A_GROUPS, prefix->groups) &&
-			(!prefix->name || !nla_put_string(skb, NF_EDGE_A_NAME, prefix->name)) &&
-			(!prefix->domain ||
-			 !nla_put_string(skb, NF_EDGE_A_DOMAIN, prefix->domain)) &&
-			put_u64(skb, NF_EDGE_A_PACKETS, prefix->packets) &&
-			!nla_put_u32(skb, NF_EDGE_A_IDLE, idle(prefix)));
+	return netlink_ns_capable(cb->skb, sock_net(cb->skb->sk)->user_ns, CAP_NET_ADMIN);
 }
 
 /* Where a listing of partners is, and what it is of. */
@@ -898,8 +1021,28 @@ struct partner_listing {
 	u8 after_bits;
 	u8 groups;
 	u8 covered_family;
+	bool traffic;
 	u32 idle;
 };
+
+static bool dump_partner(struct sk_buff *skb, struct netlink_callback *cb,
+			 const struct edge_prefix *prefix)
+{
+	void *header = dump_put(skb, cb, NF_EDGE_CMD_PARTNER_GET);
+	const struct partner_listing *listing = (struct partner_listing *)cb->ctx;
+
+	return header &&
+	       dump_end(skb, header,
+			put_address(skb, prefix->family, &prefix->addr) &&
+			!nla_put_u32(skb, NF_EDGE_A_PREFIX_LEN, prefix->bits) &&
+			!nla_put_u32(skb, NF_EDGE_A_GROUPS, prefix->groups) &&
+			(!prefix->name || !nla_put_string(skb, NF_EDGE_A_NAME, prefix->name)) &&
+			(!prefix->domain ||
+			 !nla_put_string(skb, NF_EDGE_A_DOMAIN, prefix->domain)) &&
+			(!listing->traffic ||
+			 (put_u64(skb, NF_EDGE_A_PACKETS, prefix->packets) &&
+			  !nla_put_u32(skb, NF_EDGE_A_IDLE, idle(prefix)))));
+}
 
 /* Then a listing lets others have the CPU, and ends what it has read under RCU. */
 #define ENTRIES_A_REST	256
@@ -916,6 +1059,10 @@ static int partner_dump_start(struct netlink_callback *cb)
 	listing->after_family = NFPROTO_UNSPEC;
 	listing->groups = groups ? nla_get_u32(groups) : NF_EDGE_GROUP_MASK;
 	listing->idle = idle_for ? nla_get_u32(idle_for) : 0;
+	listing->traffic = sees_traffic(cb);
+	if (idle_for && !listing->traffic)
+		return REFUSE(cb->extack, idle_for, -EPERM,
+			      "who is idle is for those to know who may change the policy");
 	edge_config_recall(edge_net(sock_net(cb->skb->sk)));
 	if (!covered)
 		return 0;
@@ -1004,27 +1151,238 @@ static int partner_dump(struct sk_buff *skb, struct netlink_callback *cb)
 		.name = filter(cb, NF_EDGE_A_NAME),
 		.domain = filter(cb, NF_EDGE_A_DOMAIN),
 	};
-	struct edge_net *edge;
+	struct listing listing;
 	bool all;
+	int err;
 
 	do {
-		if (edge_rest())
-			return -EINTR;
-		edge = listing_begin(skb, cb);
-		all = list_some(rcu_dereference(edge->policy)->partners, &listed);
-		listing_end(cb, edge);
+		err = edge_rest() ?: listing_begin(skb, cb, &listing);
+		if (err)
+			return err;
+		listing_lock(&listing);
+		all = list_some(listing.policy->partners, &listed);
+		listing_end(cb, &listing);
 	} while (!all && !listed.full);
+	return skb->len;
+}
+
+/* Blocks */
+
+static int blocks_refused(struct genl_info *info, int err, u32 bad)
+{
+	switch (err) {
+	case -EEXIST:
+		NL_SET_ERR_MSG(info->extack, "block exists");
+		break;
+	case -ENOENT:
+		NL_SET_ERR_MSG(info->extack, "block does not exist");
+		break;
+	case -ENOSPC:
+		NL_SET_ERR_MSG(info->extack, "there are too many blocks");
+		break;
+	case -ENOMEM:
+		NL_SET_ERR_MSG(info->extack, EDGE_CONFIG_NO_MEMORY);
+		break;
+	}
+	NL_SET_BAD_ATTR(info->extack, entry_at(info, bad));
+	return err;
+}
+
+static int parse_block(const struct nlattr *entry, bool adding, struct edge_block *block,
+		       struct netlink_ext_ack *extack)
+{
+	struct nlattr *tb[NF_EDGE_A_MAX + 1] = {};
+	const char *reason;
+	int err;
+
+	err = adding ? PARSE_ENTRY(tb, entry, block_entry_policy, extack) :
+		       PARSE_ENTRY(tb, entry, unblock_entry_policy, extack);
+	if (!err)
+		err = parse_prefix(entry, tb, &block->family, &block->addr, &block->bits, extack);
+	if (!err)
+		err = parse_name(tb[NF_EDGE_A_NAME], &reason, extack);
+	if (err)
+		return err;
+	block->until = tb[NF_EDGE_A_UNTIL] ? nla_get_u64(tb[NF_EDGE_A_UNTIL]) : 0;
+	if (reason)
+		strscpy_pad(block->reason, reason, sizeof(block->reason));
+	return 0;
+}
+
+/* To be freed by kvfree(); or the errno, with its sentence. */
+static struct edge_block *parse_blocks(struct genl_info *info, bool adding, u32 *n)
+{
+	struct edge_block *list;
+	struct nlattr *entry;
+	int rem, err;
+	u32 i = 0;
+
+	*n = edge_netlink_count_entries(info);
+	if (!*n)
+		return ERR_PTR(REFUSE(info->extack, NULL, -EINVAL, "no block is given"));
+	list = kvcalloc(*n, sizeof(*list), EDGE_GFP);
+	if (!list)
+		return ERR_PTR(-ENOMEM);
+	for_each_entry(entry, info, rem) {
+		err = edge_rest() ?: parse_block(entry, adding, &list[i++], info->extack);
+		if (err) {
+			kvfree(list);
+			return ERR_PTR(err);
+		}
+	}
+	return list;
+}
+
+static int change_blocks(struct genl_info *info, bool adding)
+{
+	struct edge_policy *policy;
+	struct edge_blocks *after;
+	struct edge_block *list;
+	u32 n, bad = 0;
+	int err;
+
+	list = parse_blocks(info, adding, &n);
+	if (IS_ERR(list))
+		return PTR_ERR(list);
+	policy = edit_begin(info, 0, &err);
+	if (policy) {
+		after = adding ?
+			edge_blocks_add(policy->blocks, list, n, tolerant(info), &bad) :
+			edge_blocks_del(policy->blocks, list, n, tolerant(info), &bad);
+		if (IS_ERR(after))
+			err = blocks_refused(info, PTR_ERR(after), bad);
+		else
+			edge_config_set_blocks(policy, after);
+		err = edit_end(info, policy, err);
+	}
+	kvfree(list);
+	return err;
+}
+
+static int block_add(struct sk_buff *skb, struct genl_info *info)
+{
+	return change_blocks(info, true);
+}
+
+static int block_del(struct sk_buff *skb, struct genl_info *info)
+{
+	return change_blocks(info, false);
+}
+
+static int block_flush(struct sk_buff *skb, struct genl_info *info)
+{
+	struct edge_policy *policy;
+	int err;
+
+	policy = edit_begin(info, 0, &err);
+	if (!policy)
+		return err;
+	edge_config_set_blocks(policy, NULL);
+	return edit_end(info, policy, 0);
+}
+
+/* Where a listing of blocks is: behind the last one that was answered. */
+struct block_listing {
+	union nf_inet_addr after;
+	union nf_inet_addr covered;
+	u8 after_family;
+	u8 after_bits;
+	u8 covered_family;
+};
+
+static int blocks_dump_start(struct netlink_callback *cb)
+{
+	struct block_listing *listing = (struct block_listing *)cb->ctx;
+	const struct nlattr *covered = filter(cb, NF_EDGE_A_ADDRESS);
+
+	BUILD_BUG_ON(sizeof(*listing) > sizeof(cb->ctx));
+	memset(listing, 0, sizeof(*listing));
+	listing->after_family = NFPROTO_UNSPEC;
+	if (!covered)
+		return 0;
+	return parse_address(covered, &listing->covered_family, &listing->covered, cb->extack);
+}
+
+static bool dump_block(struct sk_buff *skb, struct netlink_callback *cb,
+		       const struct edge_block *block)
+{
+	void *header = dump_put(skb, cb, NF_EDGE_CMD_BLOCK_GET);
+
+	return header &&
+	       dump_end(skb, header,
+			put_address(skb, block->family, &block->addr) &&
+			!nla_put_u32(skb, NF_EDGE_A_PREFIX_LEN, block->bits) &&
+			(!block->until || put_u64(skb, NF_EDGE_A_UNTIL, block->until)) &&
+			(!block->reason[0] ||
+			 !nla_put_string(skb, NF_EDGE_A_NAME, block->reason)));
+}
+
+static u32 first_to_list(const struct block_listing *listing, const struct edge_blocks *blocks)
+{
+	const struct edge_block after = {
+		.addr = listing->after,
+		.family = listing->after_family,
+		.bits = listing->after_bits,
+	};
+	bool found;
+	u32 at;
+
+	if (listing->after_family == NFPROTO_UNSPEC)
+		return 0;
+	at = edge_blocks_seek(blocks, &after, &found);
+	return at + found;
+}
+
+/* As list_some(). @full: there is no room for another answer. */
+static bool list_some_blocks(const struct edge_blocks *blocks, struct sk_buff *skb,
+			     struct netlink_callback *cb, bool *full)
+{
+	struct block_listing *listing = (struct block_listing *)cb->ctx;
+	const u32 count = edge_blocks_count(blocks);
+	u32 i = first_to_list(listing, blocks), left;
+
+	for (left = ENTRIES_A_REST; i < count && left; i++, left--) {
+		const struct edge_block *block = &blocks->of[i];
+
+		if ((!listing->covered_family ||
+		     edge_block_covers(block, listing->covered_family, &listing->covered)) &&
+		    !dump_block(skb, cb, block)) {
+			*full = true;
+			return false;
+		}
+		listing->after = block->addr;
+		listing->after_family = block->family;
+		listing->after_bits = block->bits;
+	}
+	return i >= count;
+}
+
+static int blocks_dump(struct sk_buff *skb, struct netlink_callback *cb)
+{
+	bool all, full = false;
+	struct listing listing;
+	int err;
+
+	do {
+		err = edge_rest() ?: listing_begin(skb, cb, &listing);
+		if (err)
+			return err;
+		listing_lock(&listing);
+		all = list_some_blocks(listing.policy->blocks, skb, cb, &full);
+		listing_end(cb, &listing);
+	} while (!all && !full);
 	return skb->len;
 }
 
 /* Rows and reasons */
 
-static bool dump_rule(struct sk_buff *skb, struct netlink_callback *cb, struct edge_net *edge,
-		      u32 id)
+static bool dump_rule(struct sk_buff *skb, struct netlink_callback *cb,
+		      const struct listing *listing, u32 id)
 {
 	void *header = dump_put(skb, cb, NF_EDGE_CMD_RULE_GET);
-	const struct edge_policy *policy = rcu_dereference(edge->policy);
-	struct edge_tally tally = edge_counters_read(&edge->counters, edge_slot_of_row(id));
+	const struct edge_policy *policy = listing->policy;
+	struct edge_tally tally = edge_counters_read(&listing->edge->counters,
+						     edge_slot_of_row(id));
 	const struct edge_row *row = &edge_rows[id];
 	const char *role = edge_role_names[row->role], *group = edge_group_names[row->group];
 
@@ -1044,11 +1402,12 @@ static bool dump_rule(struct sk_buff *skb, struct netlink_callback *cb, struct e
 			put_u64(skb, NF_EDGE_A_FLOWS, tally.flows));
 }
 
-static bool dump_drop(struct sk_buff *skb, struct netlink_callback *cb, struct edge_net *edge,
-		      u32 id)
+static bool dump_drop(struct sk_buff *skb, struct netlink_callback *cb,
+		      const struct listing *listing, u32 id)
 {
 	void *header = dump_put(skb, cb, NF_EDGE_CMD_DROP_GET);
-	struct edge_tally tally = edge_counters_read(&edge->counters, edge_slot_of_reason(id));
+	struct edge_tally tally = edge_counters_read(&listing->edge->counters,
+						     edge_slot_of_reason(id));
 
 	return header &&
 	       dump_end(skb, header,
@@ -1059,14 +1418,19 @@ static bool dump_drop(struct sk_buff *skb, struct netlink_callback *cb, struct e
 
 static int dump_list(struct sk_buff *skb, struct netlink_callback *cb, u32 count,
 		     bool (*dump_one)(struct sk_buff *skb, struct netlink_callback *cb,
-				      struct edge_net *edge, u32 id))
+				      const struct listing *listing, u32 id))
 {
 	struct place *place = (struct place *)cb->ctx;
-	struct edge_net *edge = listing_begin(skb, cb);
+	struct listing listing;
+	int err;
 
-	while (place->next < count && dump_one(skb, cb, edge, place->next))
+	err = listing_begin(skb, cb, &listing);
+	if (err)
+		return err;
+	listing_lock(&listing);
+	while (place->next < count && dump_one(skb, cb, &listing, place->next))
 		place->next++;
-	listing_end(cb, edge);
+	listing_end(cb, &listing);
 	return skb->len;
 }
 
@@ -1205,6 +1569,23 @@ struct explanation {
 	u8 findings[NF_EDGE_ROW_COUNT];
 };
 
+/*
+ * What the packet alone condemns is dropped by the first gate, which does not know yet by which
+ * device it leaves, unless this machine has sent it: then it enters by none.
+ */
+static struct edge_ruling judge_as_gates(const struct edge_policy *policy,
+					 const struct edge_flow *flow)
+{
+	struct edge_flow arriving = *flow;
+	struct edge_ruling ruling;
+
+	if (!flow->in || (!flow->src.edge && !flow->dst.edge))
+		return edge_policy_judge(policy, flow);
+	arriving.out = NULL;
+	ruling = edge_policy_judge_alone(policy, &arriving);
+	return ruling.verdict == NF_EDGE_VERDICT_DROP ? ruling : edge_policy_judge(policy, flow);
+}
+
 static void judge(const struct edge_net *edge, struct edge_flow *flow,
 		  struct explanation *explanation)
 {
@@ -1215,7 +1596,7 @@ static void judge(const struct edge_net *edge, struct edge_flow *flow,
 	policy = rcu_dereference(edge->policy);
 	edge_policy_recognise(policy, flow);
 	explanation->mode = policy->mode;
-	explanation->ruling = edge_policy_judge(policy, flow);
+	explanation->ruling = judge_as_gates(policy, flow);
 	for (row = 0; row < NF_EDGE_ROW_COUNT; row++)
 		explanation->findings[row] = edge_policy_consider(policy, flow, row);
 	rcu_read_unlock();
@@ -1280,7 +1661,7 @@ static int begin(struct sk_buff *skb, struct genl_info *info)
 
 	if (err)
 		return err;
-	err = edge_config_begin(edge, info->snd_portid);
+	err = edge_config_begin(edge, info->snd_portid, info->attrs[NF_EDGE_A_COPY]);
 	mutex_unlock(&edge->commit_mutex);
 	return err;
 }
@@ -1294,7 +1675,7 @@ static int commit_locked(struct edge_net *edge, struct genl_info *info)
 	if (err)
 		return err;
 	err = edge_config_commit(edge, info->snd_portid, confirm ? nla_get_u32(confirm) : 0,
-				 info->extack);
+				 info->attrs[NF_EDGE_A_OPEN], info->extack);
 	if (err == -ENOENT)
 		NL_SET_ERR_MSG(info->extack, "no transaction is open on this socket");
 	return err;
@@ -1358,6 +1739,24 @@ static int revert(struct sk_buff *skb, struct genl_info *info)
 	return decide(info, edge_config_revert);
 }
 
+static int undo(struct sk_buff *skb, struct genl_info *info)
+{
+	struct edge_net *edge = edge_of(info);
+	u32 generation;
+	int err;
+
+	err = change_begin(info);
+	if (err)
+		return err;
+	generation = edge->generation;
+	err = check_generation(edge, info) ?:
+	      edge_config_undo(edge, info->snd_portid, info->attrs[NF_EDGE_A_OPEN], info->extack);
+	unlock_and_tell(info, generation);
+	if (err == -ENOENT)
+		NL_SET_ERR_MSG(info->extack, "no change is there to be undone");
+	return err;
+}
+
 /* A transaction does not outlive its socket. Every socket's end comes here: no lock is taken. */
 static int socket_gone(struct notifier_block *block, unsigned long event, void *data)
 {
@@ -1376,9 +1775,9 @@ static struct notifier_block socket_notifier = { .notifier_call = socket_gone };
 #define CHANGE(id, handler) QUERY(id, handler), .flags = GENL_UNS_ADMIN_PERM
 
 static const struct genl_ops ops[] = {
-	{ QUERY(STATUS_GET, status_get), POLICY(nothing_policy) },
+	{ QUERY(STATUS_GET, status_get), POLICY(staged_policy) },
 	{ CHANGE(STATUS_SET, status_set), POLICY(status_policy) },
-	{ DUMP(INTERFACE_GET, interface_dump), POLICY(role_policy) },
+	{ DUMP(INTERFACE_GET, interface_dump), POLICY(interface_filter_policy) },
 	{ CHANGE(INTERFACE_ADD, interface_add), POLICY(interface_add_policy) },
 	{ CHANGE(INTERFACE_DEL, interface_del), POLICY(interface_del_policy) },
 	{ CHANGE(INTERFACE_FLUSH, interface_flush), POLICY(role_policy) },
@@ -1387,16 +1786,21 @@ static const struct genl_ops ops[] = {
 	{ CHANGE(PARTNER_ADD, partner_add), POLICY(partner_add_policy) },
 	{ CHANGE(PARTNER_DEL, partner_del), POLICY(partner_del_policy) },
 	{ CHANGE(PARTNER_FLUSH, partner_flush), POLICY(groups_policy) },
-	{ DUMP(RULE_GET, rule_dump), POLICY(nothing_policy) },
+	{ DUMP(RULE_GET, rule_dump), POLICY(staged_policy) },
 	{ CHANGE(RULE_SET, rule_set), POLICY(rules_policy) },
 	{ DUMP(DROP_GET, drop_dump), POLICY(nothing_policy) },
 	{ CHANGE(STATS_RESET, stats_reset), POLICY(nothing_policy) },
 	{ QUERY(EXPLAIN, explain), POLICY(explain_policy) },
-	{ CHANGE(BEGIN, begin), POLICY(nothing_policy) },
+	{ CHANGE(BEGIN, begin), POLICY(begin_policy) },
 	{ CHANGE(COMMIT, commit), POLICY(commit_policy) },
 	{ CHANGE(ABORT, abort_transaction), POLICY(nothing_policy) },
 	{ CHANGE(CONFIRM, confirm), POLICY(nothing_policy) },
 	{ CHANGE(REVERT, revert), POLICY(nothing_policy) },
+	{ DUMP(BLOCK_GET, blocks_dump), .start = blocks_dump_start, POLICY(block_filter_policy) },
+	{ CHANGE(BLOCK_ADD, block_add), POLICY(block_policy) },
+	{ CHANGE(BLOCK_DEL, block_del), POLICY(block_policy) },
+	{ CHANGE(BLOCK_FLUSH, block_flush), POLICY(nothing_policy) },
+	{ CHANGE(UNDO, undo), POLICY(undo_policy) },
 };
 
 struct genl_family edge_netlink_family __ro_after_init = {

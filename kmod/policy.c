@@ -38,6 +38,7 @@ const struct edge_row edge_rows[NF_EDGE_ROW_COUNT] = {
 #define NAME(id, name) name,
 const char * const edge_mode_names[] = { NF_EDGE_MODES(NAME) };
 const char * const edge_unlisted_names[] = { NF_EDGE_UNLISTEDS(NAME) };
+const char * const edge_rtp_match_names[] = { NF_EDGE_RTP_MATCHES(NAME) };
 const char * const edge_role_names[] = { NF_EDGE_ROLES(NAME) };
 const char * const edge_group_names[] = { NF_EDGE_GROUPS(NAME) };
 const char * const edge_row_names[] = { NF_EDGE_ROWS(NAME) };
@@ -58,6 +59,7 @@ void edge_policy_init(struct edge_policy *policy)
 			policy->any |= BIT(row);
 	memset(&policy->ports, 0, sizeof(policy->ports));
 	edge_ports_set(&policy->ports, RTP_FIRST, RTP_LAST);
+	policy->blocks = NULL;
 	policy->interface_count = 0;
 	edge_policy_index(policy);
 }
@@ -97,10 +99,25 @@ static u16 rows_of_groups(u32 groups)
 	return rows;
 }
 
+/* Whether one of the rows admits whomever. */
+static bool admit_all(const struct edge_policy *policy, u16 rows)
+{
+	return policy->enabled & policy->any & rows;
+}
+
 void edge_policy_index(struct edge_policy *policy)
 {
+	const u8 plain = policy->blocks ? EDGE_PLAIN_UNBLOCKED : EDGE_PLAIN_ALL;
 	u8 configured = 0;
 	u32 i;
+
+	policy->turns = !admit_all(policy, BIT(NF_EDGE_ROW_SIP_FEDERATION_OUT) |
+					   BIT(NF_EDGE_ROW_SIP_PIC_OUT)) ||
+			!admit_all(policy, BIT(NF_EDGE_ROW_AV_STUN_OUT)) ||
+			!admit_all(policy, BIT(NF_EDGE_ROW_XMPP_OUT));
+	policy->plain[EDGE_GATE_FIRST] = policy->mode == NF_EDGE_MODE_OFF ? EDGE_PLAIN_NONE : plain;
+	policy->plain[EDGE_GATE_SECOND] = policy->mode == NF_EDGE_MODE_ENFORCE ? plain :
+										EDGE_PLAIN_NONE;
 
 	for (i = 0; i < policy->interface_count; i++)
 		configured |= policy->interfaces[i].roles;
@@ -124,17 +141,76 @@ bool edge_policy_other_device(const struct edge_interface *interface, const char
 	return dev && strcmp(interface->dev, dev);
 }
 
+int edge_policy_meet(const struct edge_policy *policy, u8 family, const union nf_inet_addr *addr)
+{
+	if (edge_blocks_cover(policy->blocks, family, addr))
+		return EDGE_POLICY_BLOCKED;
+	return edge_prefix_meet_unblocked(policy->partners, family, addr, policy->blocks->number);
+}
+
+/* Step 3: the other end of an Edge address is in the block list. */
+static bool is_blocked(const struct edge_policy *policy, const struct edge_flow *flow)
+{
+	return policy->blocks &&
+	       ((flow->src.edge &&
+		 edge_blocks_cover(policy->blocks, flow->family, flow->dst.addr)) ||
+		(flow->dst.edge &&
+		 edge_blocks_cover(policy->blocks, flow->family, flow->src.addr)));
+}
+
+/*
+ * Steps 5 to 8, whole. The ports of the RTP map are not read the other way round: others begin
+ * there, too.
+ */
+static struct edge_ruling judge_rows(const struct edge_policy *policy, const struct edge_flow *flow,
+				     const struct edge_end *src, const struct edge_end *dst,
+				     bool any_will_do)
+{
+	u16 out = edge_judge_out(policy, flow, src, dst), in = edge_judge_in(flow, dst);
+	struct edge_ruling turned;
+
+	if (out | in)
+		return edge_judge_covered(policy, flow, src, dst, out, in, any_will_do,
+					  EDGE_JUDGE_ASK);
+	out = edge_judge_out(policy, flow, dst, src) & ~BIT(NF_EDGE_ROW_AV_RTP_OUT);
+	in = edge_judge_in(flow, src);
+	if (!(out | in))
+		return edge_judge_unlisted(policy);
+	turned = edge_judge_covered(policy, flow, dst, src, out, in, true, EDGE_JUDGE_ASK);
+	return turned.verdict == NF_EDGE_VERDICT_DROP ? turned : edge_judge_unlisted(policy);
+}
+
 struct edge_ruling edge_policy_judge(const struct edge_policy *policy, const struct edge_flow *flow)
 {
+	struct edge_ruling ruling;
+
 	if (!flow->src.edge && !flow->dst.edge)
 		return edge_judge_pass(NF_EDGE_REASON_COUNT);
-	return edge_judge(policy, flow);
+	if (edge_judge_headers(flow, &ruling))
+		return ruling;
+	if (is_blocked(policy, flow))
+		return edge_judge_drop(NF_EDGE_REASON_BLOCKED);
+	if (edge_judge_state(flow, &ruling))
+		return ruling;
+	return judge_rows(policy, flow, &flow->src, &flow->dst, false);
 }
 
 struct edge_ruling edge_policy_judge_alone(const struct edge_policy *policy,
 					   const struct edge_flow *flow)
 {
-	return edge_judge_alone(policy, flow);
+	struct edge_ruling ruling, back;
+
+	if (edge_judge_headers(flow, &ruling))
+		return ruling;
+	if (is_blocked(policy, flow))
+		return edge_judge_drop(NF_EDGE_REASON_BLOCKED);
+	if (flow->kind == EDGE_KIND_ICMP_ERROR)
+		return edge_judge_pass(NF_EDGE_REASON_COUNT);
+	ruling = judge_rows(policy, flow, &flow->src, &flow->dst, true);
+	if (ruling.verdict != NF_EDGE_VERDICT_DROP || !edge_judge_may_answer(flow))
+		return ruling;
+	back = judge_rows(policy, flow, &flow->dst, &flow->src, true);
+	return back.verdict == NF_EDGE_VERDICT_DROP ? ruling : back;
 }
 
 /* Neither what no row can cover, nor an error of which it is not known what it is about. */
@@ -189,6 +265,29 @@ static bool lists(const struct edge_policy *policy, const struct edge_flow *flow
 	       BIT(edge_rows[id].group);
 }
 
+static bool covers(enum nf_edge_finding finding)
+{
+	switch (finding) {
+	case NF_EDGE_FINDING_PORT:
+	case NF_EDGE_FINDING_PROTOCOL:
+	case NF_EDGE_FINDING_ROLE:
+	case NF_EDGE_FINDING_DIRECTION:
+		return false;
+	default:
+		return true;
+	}
+}
+
+static bool any_row_covers(const struct edge_policy *policy, const struct edge_flow *flow)
+{
+	int row;
+
+	for (row = 0; row < NF_EDGE_ROW_COUNT; row++)
+		if (covers(consider_alone(policy, flow, row)))
+			return true;
+	return false;
+}
+
 static bool any_row_lists(const struct edge_policy *policy, const struct edge_flow *flow)
 {
 	int row;
@@ -200,31 +299,62 @@ static bool any_row_lists(const struct edge_policy *policy, const struct edge_fl
 	return false;
 }
 
-/* Steps 1 to 3, which no row has a say in; NF_EDGE_FINDING_COUNT: nothing. */
-static enum nf_edge_finding against_flow(const struct edge_flow *flow)
+/* Steps 1 to 4, which no row has a say in; NF_EDGE_FINDING_COUNT: nothing. */
+static enum nf_edge_finding against_flow(const struct edge_policy *policy,
+					 const struct edge_flow *flow)
 {
 	if (flow->malformed)
 		return NF_EDGE_FINDING_MALFORMED;
 	if (edge_judge_wrong_device(flow))
 		return NF_EDGE_FINDING_WRONG_DEVICE;
+	if (is_blocked(policy, flow))
+		return NF_EDGE_FINDING_BLOCKED;
 	if (edge_judge_invalid_state(flow))
 		return NF_EDGE_FINDING_INVALID_STATE;
 	return NF_EDGE_FINDING_COUNT;
 }
 
+/* A row that covers the flow, as far as its switch and its peers go. */
+static enum nf_edge_finding consider_peers(const struct edge_policy *policy,
+					   const struct edge_flow *flow, enum nf_edge_row row)
+{
+	if (lists(policy, flow, row))
+		return NF_EDGE_FINDING_LISTED;
+	if (!(policy->any & BIT(row)))
+		return NF_EDGE_FINDING_NOT_LISTED;
+	return any_row_lists(policy, flow) ? NF_EDGE_FINDING_OUTRANKED : NF_EDGE_FINDING_ANY;
+}
+
+/* Step 8: what a row makes of the flow read the other way round; as it is, where that is admitted. */
+static enum nf_edge_finding consider_turned(const struct edge_policy *policy,
+					    const struct edge_flow *flow, enum nf_edge_row row,
+					    enum nf_edge_finding finding)
+{
+	struct edge_flow turned = *flow;
+	enum nf_edge_finding other;
+
+	if (!edge_rows[row].port || any_row_covers(policy, flow) ||
+	    judge_rows(policy, flow, &flow->src, &flow->dst, true).reason == NF_EDGE_REASON_UNLISTED)
+		return finding;
+	swap(turned.src, turned.dst);
+	other = consider_alone(policy, &turned, row);
+	if (other == NF_EDGE_FINDING_ANY)
+		other = consider_peers(policy, &turned, row);
+	return covers(other) ? other : finding;
+}
+
 enum nf_edge_finding edge_policy_consider(const struct edge_policy *policy,
 					  const struct edge_flow *flow, enum nf_edge_row row)
 {
+	const enum nf_edge_finding against = against_flow(policy, flow);
 	enum nf_edge_finding finding = consider_alone(policy, flow, row);
-	const enum nf_edge_finding against = against_flow(flow);
 
+	if (!covers(finding))
+		return consider_turned(policy, flow, row, finding);
 	if (finding != NF_EDGE_FINDING_ANY)
 		return finding;
-	if (lists(policy, flow, row))
-		finding = NF_EDGE_FINDING_LISTED;
-	else if (!(policy->any & BIT(row)))
-		return NF_EDGE_FINDING_NOT_LISTED;
-	else if (any_row_lists(policy, flow))
-		finding = NF_EDGE_FINDING_OUTRANKED;
-	return against != NF_EDGE_FINDING_COUNT ? against : finding;
+	finding = consider_peers(policy, flow, row);
+	if (finding == NF_EDGE_FINDING_NOT_LISTED || against == NF_EDGE_FINDING_COUNT)
+		return finding;
+	return against;
 }

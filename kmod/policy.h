@@ -11,6 +11,7 @@
 #include <linux/log2.h>
 #include <linux/rcupdate.h>
 
+#include "blocks.h"
 #include "edge.h"
 #include "ports.h"
 #include "prefix.h"
@@ -50,6 +51,7 @@ extern const struct edge_row edge_rows[NF_EDGE_ROW_COUNT];
 /* Names as users type and read them, in the order of the enums. */
 extern const char * const edge_mode_names[NF_EDGE_MODE_COUNT];
 extern const char * const edge_unlisted_names[NF_EDGE_UNLISTED_COUNT];
+extern const char * const edge_rtp_match_names[NF_EDGE_RTP_MATCH_COUNT];
 extern const char * const edge_role_names[NF_EDGE_ROLE_COUNT];
 extern const char * const edge_group_names[NF_EDGE_GROUP_COUNT];
 extern const char * const edge_row_names[NF_EDGE_ROW_COUNT];
@@ -76,10 +78,31 @@ struct edge_interface {
 	char dev[IFNAMSIZ];
 };
 
+enum edge_gate {
+	EDGE_GATE_FIRST,
+	EDGE_GATE_SECOND,
+	EDGE_GATE_COUNT
+};
+
+/**
+ * enum edge_plain - which of the plain packets may be judged the short way, see judge.h
+ * @EDGE_PLAIN_NONE: none, in this mode
+ * @EDGE_PLAIN_ALL: all; nothing is blocked
+ * @EDGE_PLAIN_UNBLOCKED: those that bear no blocked address
+ */
+enum edge_plain {
+	EDGE_PLAIN_NONE,
+	EDGE_PLAIN_ALL,
+	EDGE_PLAIN_UNBLOCKED,
+};
+
 /**
  * struct edge_policy - all that the law reads besides the flow
  * @rcu: for whoever publishes it
  * @partners: the partner table, changed in place
+ * @blocks: the block list, or NULL while nothing is blocked; a reference is the policy's
+ * @plain: by gate, which plain packets may be judged the short way, enum edge_plain
+ * @turns: a row that an Edge address opens, to a port of its own, may refuse somebody
  * @mode: enum nf_edge_mode
  * @unlisted: enum nf_edge_unlisted
  * @rtp_match: enum nf_edge_rtp_match
@@ -96,6 +119,9 @@ struct edge_interface {
 struct edge_policy {
 	struct rcu_head rcu;
 	struct edge_prefixes *partners;
+	struct edge_blocks *blocks;
+	u8 plain[EDGE_GATE_COUNT];
+	bool turns;
 	u8 mode;
 	u8 unlisted;
 	u8 rtp_match;
@@ -111,7 +137,10 @@ struct edge_policy {
 /* Sets every default of the documents; no interfaces, partners untouched. */
 void edge_policy_init(struct edge_policy *policy);
 
-/* Derives the rows of interfaces and groups, and hash chains. Call after changing interfaces. */
+/*
+ * Derives the rows of interfaces and groups, hash chains, and what is plain. Call after changing
+ * interfaces, rows, mode or blocks.
+ */
 void edge_policy_index(struct edge_policy *policy);
 
 /* Where an Edge address is looked for. */
@@ -194,7 +223,15 @@ struct edge_ruling edge_policy_judge(const struct edge_policy *policy,
 enum nf_edge_finding edge_policy_consider(const struct edge_policy *policy,
 					  const struct edge_flow *flow, enum nf_edge_row row);
 
-/* edge_judge_alone(), see there. */
+#define EDGE_POLICY_BLOCKED	(-2)
+
+/*
+ * The mask of groups of an address, network byte order, or EDGE_POLICY_BLOCKED; remembers that it
+ * is not. Of a policy that blocks something. RCU read side, any context.
+ */
+int edge_policy_meet(const struct edge_policy *policy, u8 family, const union nf_inet_addr *addr);
+
+/* edge_judge_alone(), see there, whatever is blocked. */
 struct edge_ruling edge_policy_judge_alone(const struct edge_policy *policy,
 					   const struct edge_flow *flow);
 

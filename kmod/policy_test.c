@@ -9,6 +9,7 @@
 #include <linux/prandom.h>
 #include <linux/rcupdate.h>
 
+#include "judge.h"
 #include "policy.h"
 
 /*
@@ -500,6 +501,7 @@ static void policy_names_are_as_documented(struct kunit *test)
 	KUNIT_EXPECT_STREQ(test, edge_reason_names[NF_EDGE_REASON_NOT_LISTED], "not-listed");
 	KUNIT_EXPECT_STREQ(test, edge_reason_names[NF_EDGE_REASON_DISABLED], "disabled");
 	KUNIT_EXPECT_STREQ(test, edge_reason_names[NF_EDGE_REASON_UNLISTED], "unlisted");
+	KUNIT_EXPECT_STREQ(test, edge_reason_names[NF_EDGE_REASON_BLOCKED], "blocked");
 }
 
 /* Section 3, case by case. */
@@ -513,6 +515,7 @@ struct judgement {
 	u8 unlisted;
 	u8 match;
 	u16 ports[2];		/* instead of the default RTP ports */
+	enum who blocked;	/* or nobody */
 	enum who from, to;
 	u8 protocol;
 	u16 sport, dport;
@@ -534,6 +537,7 @@ struct judgement {
 #define UDP(from, to, port) (from), (to), IPPROTO_UDP, .dport = (port)
 #define FLOW(flow) .from = flow
 #define RTP_MATCH(which) .match = NF_EDGE_RTP_MATCH_##which
+#define BLOCKED(who) .blocked = (who)
 #define UNLISTED_PASS .unlisted = NF_EDGE_UNLISTED_PASS
 
 /*
@@ -565,6 +569,25 @@ static void expect_explained(struct kunit *test, const struct edge_policy *polic
 						 BIT(NF_EDGE_FINDING_DISABLED)));
 }
 
+static void unblock(void *blocks)
+{
+	edge_blocks_put(blocks);
+}
+
+/* Blocks both of an address's prefixes. */
+static void block(struct kunit *test, struct edge_policy *policy, enum who who)
+{
+	const struct edge_block list[] = {
+		{ .addr = address_of(who, NFPROTO_IPV4), .family = NFPROTO_IPV4, .bits = 32 },
+		{ .addr = address_of(who, NFPROTO_IPV6), .family = NFPROTO_IPV6, .bits = 128 },
+	};
+	u32 bad;
+
+	policy->blocks = edge_blocks_add(NULL, list, ARRAY_SIZE(list), false, &bad);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, policy->blocks);
+	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, unblock, policy->blocks), 0);
+}
+
 static struct edge_policy *policy_of_case(struct kunit *test, const struct judgement *c)
 {
 	struct edge_policy *policy = policy_of(test, c->edges ? c->edges : THREE_EDGES);
@@ -577,6 +600,8 @@ static struct edge_policy *policy_of_case(struct kunit *test, const struct judge
 		memset(&policy->ports, 0, sizeof(policy->ports));
 		edge_ports_set(&policy->ports, c->ports[0], c->ports[1]);
 	}
+	if (c->blocked)
+		block(test, policy, c->blocked);
 	return policy;
 }
 
@@ -770,6 +795,97 @@ static const struct judgement unlisted_cases[] = {
 };
 
 KUNIT_ARRAY_PARAM_DESC(unlisted, unlisted_cases, name);
+
+/* Step 8: a row's own port admits only its own peers, whoever speaks first. */
+static const struct judgement turned_cases[] = {
+	{ "the Edge speaks first, from a port whose row refuses the other end", UNLISTED_PASS,
+	  .listed = ROW(AV_STUN_IN), .sport = 3478, FLOW(UDP(AV, STRANGER, 40000)),
+	  .want = DROP(NOT_LISTED) },
+	{ "its answer too", UNLISTED_PASS, .listed = ROW(AV_STUN_IN), .sport = 3478,
+	  .reply = true, TRACKED(KNOWN), FLOW(UDP(AV, STRANGER, 40000)),
+	  .want = DROP(NOT_LISTED) },
+	{ "the row admits the other end", UNLISTED_PASS, .listed = ROW(AV_STUN_IN),
+	  .sport = 3478, FLOW(UDP(AV, MESSENGER, 40000)), .want = PASS_UNLISTED },
+	{ "the row admits any", UNLISTED_PASS, .sport = 3478, FLOW(UDP(AV, STRANGER, 40000)),
+	  .want = PASS_UNLISTED },
+	{ "the row is disabled", UNLISTED_PASS, .disabled = ROW(AV_STUN_IN), .sport = 3478,
+	  FLOW(UDP(AV, MESSENGER, 40000)), .want = DROP(DISABLED) },
+	{ "without unlisted pass it is the row's reason, too", .listed = ROW(AV_STUN_IN),
+	  .sport = 3478, FLOW(UDP(AV, STRANGER, 40000)), .want = DROP(NOT_LISTED) },
+	{ "and what the row would admit is unlisted", .sport = 3478,
+	  FLOW(UDP(AV, STRANGER, 40000)), .want = DROP(UNLISTED) },
+	{ "TCP", UNLISTED_PASS, .sport = 5061, FLOW(TCP(ACCESS, STRANGER, 40000)),
+	  .want = DROP(NOT_LISTED) },
+	{ "TCP to a partner", UNLISTED_PASS, .sport = 5061, FLOW(TCP(ACCESS, PIC, 40000)),
+	  .want = PASS_UNLISTED },
+	{ "one row disabled, the other listing somebody else", UNLISTED_PASS, .sport = 5061,
+	  .disabled = ROW(SIP_FEDERATION_IN), FLOW(TCP(ACCESS, FEDERATION, 40000)),
+	  .want = DROP(NOT_LISTED) },
+	{ "the other end speaks first, from the port that a row would call", UNLISTED_PASS,
+	  .listed = ROW(AV_STUN_OUT), .sport = 3478, FLOW(UDP(STRANGER, AV, 40000)),
+	  .want = DROP(NOT_LISTED) },
+	{ "a port of the RTP map may be anybody's", UNLISTED_PASS, .disabled = ROW(AV_RTP_OUT),
+	  .sport = 50000, FLOW(TCP(STRANGER, AV, 8057)), .want = PASS_UNLISTED },
+	{ "another role's port is no row's", UNLISTED_PASS, .listed = ROW(AV_STUN_IN),
+	  .sport = 3478, FLOW(UDP(ACCESS, STRANGER, 40000)), .want = PASS_UNLISTED },
+	{ "another protocol's is none", UNLISTED_PASS, .listed = ROW(AV_STUN_IN),
+	  .sport = 3478, FLOW(TCP(AV, STRANGER, 40000)), .want = PASS_UNLISTED },
+	{ "a row that covers the flow as it is decides", UNLISTED_PASS, .sport = 5061,
+	  FLOW(TCP(ACCESS, STRANGER, 5061)), .want = ACCEPT(SIP_FEDERATION_OUT) },
+	{ "an error about it", UNLISTED_PASS, .listed = ROW(AV_STUN_IN), .sport = 3478,
+	  KIND(ICMP_ERROR), TRACKED(KNOWN), FLOW(UDP(AV, STRANGER, 40000)),
+	  .want = DROP(NOT_LISTED) },
+	{ "what no row can cover is not turned", UNLISTED_PASS, .listed = ROW(AV_STUN_IN),
+	  .sport = 3478, KIND(OTHER), FLOW(UDP(AV, STRANGER, 40000)), .want = PASS_UNLISTED },
+	{ "from pool member to pool member", UNLISTED_PASS, .edges = BIT(ALL_ROLES) | BIT(AV),
+	  .listed = ROW(AV_STUN_IN) | ROW(AV_STUN_OUT), .sport = 3478,
+	  FLOW(UDP(AV, ALL_ROLES, 40000)), .want = DROP(NOT_LISTED) },
+};
+
+KUNIT_ARRAY_PARAM_DESC(turned, turned_cases, name);
+
+/* Step 3: the block list wins over every partner and over any. */
+static const struct judgement blocked_cases[] = {
+	{ "a partner's call", BLOCKED(FEDERATION), FLOW(TCP(FEDERATION, ACCESS, 5061)),
+	  .want = DROP(BLOCKED) },
+	{ "a call to a partner", BLOCKED(PIC), FLOW(TCP(ACCESS, PIC, 5061)),
+	  .want = DROP(BLOCKED) },
+	{ "a row that admits any, inbound", BLOCKED(STRANGER), FLOW(TCP(STRANGER, ACCESS, 443)),
+	  .want = DROP(BLOCKED) },
+	{ "a row that admits any, outbound", BLOCKED(STRANGER),
+	  FLOW(TCP(ACCESS, STRANGER, 5061)), .want = DROP(BLOCKED) },
+	{ "an answer", BLOCKED(PIC), TRACKED(KNOWN), KIND(TCP), .reply = true,
+	  FLOW(TCP(PIC, ACCESS, 5061)), .want = DROP(BLOCKED) },
+	{ "somebody else's call", BLOCKED(FEDERATION), FLOW(TCP(PIC, ACCESS, 5061)),
+	  .want = ACCEPT(SIP_PIC_IN) },
+	{ "before what is not listed", BLOCKED(STRANGER), FLOW(TCP(STRANGER, ACCESS, 5061)),
+	  .want = DROP(BLOCKED) },
+	{ "before a disabled row", BLOCKED(CLIENT), .disabled = ROW(SIP_CLIENT_IN),
+	  FLOW(TCP(CLIENT, ACCESS, 443)), .want = DROP(BLOCKED) },
+	{ "where no row covers it", BLOCKED(STRANGER), FLOW(TCP(STRANGER, ACCESS, 22)),
+	  .want = DROP(BLOCKED) },
+	{ "with unlisted pass", BLOCKED(STRANGER), UNLISTED_PASS,
+	  FLOW(UDP(ACCESS, STRANGER, 53)), .want = DROP(BLOCKED) },
+	{ "before what tracking says", BLOCKED(STRANGER), TRACKED(NONE),
+	  FLOW(TCP(STRANGER, ACCESS, 5061)), .want = DROP(BLOCKED) },
+	{ "whatever the protocol", BLOCKED(STRANGER), KIND(OTHER), UNLISTED_PASS,
+	  .from = STRANGER, .to = ACCESS, .protocol = IPPROTO_ICMP, .want = DROP(BLOCKED) },
+	{ "an ICMP error", BLOCKED(STRANGER), KIND(ICMP_ERROR),
+	  .from = STRANGER, .to = ACCESS, .protocol = IPPROTO_ICMP, .want = DROP(BLOCKED) },
+	{ "malformed comes first", BLOCKED(STRANGER), .malformed = true,
+	  FLOW(TCP(STRANGER, ACCESS, 5061)), .want = DROP(MALFORMED) },
+	{ "the wrong device comes first", BLOCKED(STRANGER), .edges = BIT(ACCESS_EXT),
+	  .in = "int0", FLOW(TCP(STRANGER, ACCESS_EXT, 5061)), .want = DROP(WRONG_DEVICE) },
+	{ "neighbour discovery is never ours", BLOCKED(STRANGER), KIND(NEVER),
+	  .from = STRANGER, .to = ACCESS, .protocol = IPPROTO_ICMPV6, .want = PASS },
+	{ "from pool member to pool member", BLOCKED(ALL_ROLES),
+	  .edges = BIT(ALL_ROLES) | BIT(AV), FLOW(UDP(AV, ALL_ROLES, 3478)),
+	  .want = DROP(BLOCKED) },
+	{ "between others it is not ours", BLOCKED(STRANGER),
+	  FLOW(TCP(STRANGER, OTHER_STRANGER, 5061)), .want = PASS },
+};
+
+KUNIT_ARRAY_PARAM_DESC(blocked, blocked_cases, name);
 
 static const struct judgement rtp_cases[] = {
 	{ "dst: the responder's port is in the map",
@@ -1004,6 +1120,13 @@ static const struct judgement finding_cases[] = {
 	  SAYS(SIP_PIC_IN, INVALID_STATE) },
 	{ "in mid-stream", FLOW(TCP(PIC, ACCESS, 5061)), KIND(TCP), TRACKED(NEW),
 	  SAYS(SIP_PIC_IN, INVALID_STATE) },
+	{ "blocked", FLOW(TCP(PIC, ACCESS, 5061)), BLOCKED(PIC), SAYS(SIP_PIC_IN, BLOCKED) },
+	{ "blocked, and not listed", FLOW(TCP(STRANGER, ACCESS, 5061)), BLOCKED(STRANGER),
+	  SAYS(SIP_PIC_IN, NOT_LISTED) },
+	{ "spoken first from its port", FLOW(TCP(ACCESS, STRANGER, 40000)), .sport = 5061,
+	  SAYS(SIP_PIC_IN, NOT_LISTED) },
+	{ "spoken first from its port to one whom the other row lists",
+	  FLOW(TCP(ACCESS, FEDERATION, 40000)), .sport = 5061, SAYS(SIP_PIC_IN, DIRECTION) },
 };
 
 KUNIT_ARRAY_PARAM_DESC(finding, finding_cases, name);
@@ -1028,7 +1151,7 @@ static void policy_row_says_why(struct kunit *test)
 
 /* Section 3: "The first step that decides names the reason", for every combination of faults. */
 
-enum fault { FAULT_MALFORMED = 1, FAULT_DEVICE = 2, FAULT_STATE = 4, FAULT_ALL = 7 };
+enum fault { FAULT_MALFORMED = 1, FAULT_DEVICE = 2, FAULT_STATE = 4, FAULT_ALL = 7, BLOCKING = 8 };
 
 static void policy_first_step_names_the_reason(struct kunit *test)
 {
@@ -1042,13 +1165,16 @@ static void policy_first_step_names_the_reason(struct kunit *test)
 		{ 22, DROP(UNLISTED) },
 	};
 	struct edge_policy *policy = policy_of(test, EVERY_EDGE);
+	struct edge_blocks *blocks;
 	u8 family, faults;
 	int i;
 
 	policy->enabled &= ~ROW(XMPP_IN);
+	block(test, policy, STRANGER);
+	blocks = policy->blocks;
 	for (family = NFPROTO_IPV4; family; family = next_family(family)) {
 		for (i = 0; i < ARRAY_SIZE(rows); i++) {
-			for (faults = 0; faults <= FAULT_ALL; faults++) {
+			for (faults = 0; faults <= (FAULT_ALL | BLOCKING); faults++) {
 				struct edge_flow flow = flow_of(STRANGER, ACCESS_EXT, family,
 								IPPROTO_TCP, rows[i].dport);
 				struct edge_ruling want = rows[i].want;
@@ -1059,6 +1185,9 @@ static void policy_first_step_names_the_reason(struct kunit *test)
 								       EDGE_TRACKING_NEW;
 				if (faults & FAULT_STATE)
 					want = (struct edge_ruling)DROP(INVALID_STATE);
+				policy->blocks = faults & BLOCKING ? blocks : NULL;
+				if (faults & BLOCKING)
+					want = (struct edge_ruling)DROP(BLOCKED);
 				if (faults & FAULT_DEVICE)
 					want = (struct edge_ruling)DROP(WRONG_DEVICE);
 				if (faults & FAULT_MALFORMED)
@@ -1264,44 +1393,125 @@ static void policy_without_partners_admits_none(struct kunit *test)
 	}
 }
 
-static void any_settings(struct rnd_state *random, struct edge_policy *policy)
+static void any_settings(struct rnd_state *random, struct edge_policy *policy,
+			 struct edge_blocks *blocks)
 {
 	policy->unlisted = draw(random, NF_EDGE_UNLISTED_COUNT);
 	policy->rtp_match = draw(random, NF_EDGE_RTP_MATCH_COUNT);
 	policy->any = draw(random, BIT(NF_EDGE_ROW_COUNT));
 	policy->enabled = draw(random, BIT(NF_EDGE_ROW_COUNT));
+	policy->blocks = draw(random, 4) ? NULL : blocks;
 }
 
 static void policy_drops_alone_what_no_flow_admits(struct kunit *test)
 {
 	struct edge_policy *policy = policy_of(test, EVERY_EDGE);
+	struct edge_blocks *blocks;
 	struct rnd_state random;
 	u32 i;
 
+	block(test, policy, PIC);
+	blocks = policy->blocks;
 	prandom_seed_state(&random, 1);
 	rcu_read_lock();
 	for (i = 0; i < 200000; i++) {
 		struct edge_flow flow = any_flow(&random);
 
-		any_settings(&random, policy);
+		any_settings(&random, policy, blocks);
 		if (edge_policy_recognise(policy, &flow))
 			expect_alone(test, policy, &flow);
 	}
 	rcu_read_unlock();
 }
 
+static void expect_same(struct kunit *test, const struct edge_flow *flow, struct edge_ruling got,
+			struct edge_ruling want)
+{
+	if (got.verdict == EDGE_JUDGE_TURNED)
+		return;
+	KUNIT_ASSERT_EQ_MSG(test, got.verdict, want.verdict, "%s, kind %u, ports %u to %u",
+			    family_name(flow->family), flow->kind, flow->src.port, flow->dst.port);
+	KUNIT_ASSERT_EQ(test, got.row, want.row);
+	KUNIT_ASSERT_EQ(test, got.reason, want.reason);
+}
+
+/* The groups of the remote end as the gates have them, each time. */
+static int unblocked(struct kunit *test, const struct edge_policy *policy,
+		     const struct edge_flow *flow)
+{
+	int groups, met, remembered;
+
+	groups = edge_judge_unblocked(policy, flow);
+	local_bh_disable();	/* else nothing is remembered */
+	met = edge_judge_unblocked(policy, flow);
+	remembered = edge_judge_unblocked(policy, flow);
+	local_bh_enable();
+	KUNIT_ASSERT_EQ(test, met, groups);
+	KUNIT_ASSERT_EQ(test, remembered, groups);
+	return groups;
+}
+
+/* What the gates have of the law says what all of it says, or leaves it to that. */
+static void policy_short_way_leads_to_the_same(struct kunit *test)
+{
+	struct edge_policy *policy = policy_of(test, EVERY_EDGE);
+	struct edge_blocks *blocks[3] = {};
+	u32 i, left = 0, blocked = 0;
+	struct rnd_state random;
+	int groups;
+
+	block(test, policy, PIC);
+	blocks[1] = policy->blocks;
+	block(test, policy, STRANGER);
+	blocks[2] = policy->blocks;
+	prandom_seed_state(&random, 4);
+	rcu_read_lock();
+	for (i = 0; i < 200000; i++) {
+		struct edge_flow flow = any_flow(&random);
+
+		any_settings(&random, policy, NULL);
+		policy->blocks = blocks[draw(&random, ARRAY_SIZE(blocks))];
+		if (draw(&random, 4))
+			policy->any |= ROW(SIP_FEDERATION_OUT) | ROW(XMPP_OUT) | ROW(AV_STUN_OUT);
+		if (draw(&random, 4))
+			policy->enabled = BIT(NF_EDGE_ROW_COUNT) - 1;
+		edge_policy_index(policy);
+		if (!edge_policy_recognise(policy, &flow))
+			continue;
+		groups = policy->blocks ? unblocked(test, policy, &flow) : EDGE_JUDGE_ASK;
+		if (groups == EDGE_POLICY_BLOCKED) {
+			blocked++;
+			continue;
+		}
+		left += edge_judge_alone(policy, &flow, groups).verdict == EDGE_JUDGE_TURNED;
+		expect_same(test, &flow, edge_judge_alone(policy, &flow, groups),
+			    edge_policy_judge_alone(policy, &flow));
+		flow.tracking = draw(&random, EDGE_TRACKING_KNOWN + 1);
+		expect_same(test, &flow, edge_judge(policy, &flow, groups),
+			    edge_policy_judge(policy, &flow));
+	}
+	rcu_read_unlock();
+	KUNIT_EXPECT_GT(test, left, 0);
+	KUNIT_EXPECT_LT(test, left, i / 2);
+	KUNIT_EXPECT_GT(test, blocked, 0);
+	KUNIT_EXPECT_LT(test, blocked, i / 2);
+}
+
 static void policy_rows_explain_every_ruling(struct kunit *test)
 {
 	struct edge_policy *policy = policy_of(test, EVERY_EDGE);
+	struct edge_blocks *blocks;
 	struct rnd_state random;
 	u32 i;
 
+	block(test, policy, PIC);
+	blocks = policy->blocks;
 	prandom_seed_state(&random, 2);
 	rcu_read_lock();
 	for (i = 0; i < 200000; i++) {
 		struct edge_flow flow = any_flow(&random);
 
-		any_settings(&random, policy);
+		any_settings(&random, policy, blocks);
 		flow.tracking = draw(&random, EDGE_TRACKING_KNOWN + 1);
 		edge_policy_recognise(policy, &flow);
 		expect_explained(test, policy, &flow, edge_policy_judge(policy, &flow));
@@ -1415,6 +1625,10 @@ static struct kunit_case policy_test_cases[] = {
 	  .generate_params = device_gen_params, .module_name = KBUILD_MODNAME },
 	{ .run_case = expect_judgement, .name = "policy_judge_state",
 	  .generate_params = state_gen_params, .module_name = KBUILD_MODNAME },
+	{ .run_case = expect_judgement, .name = "policy_judge_turned",
+	  .generate_params = turned_gen_params, .module_name = KBUILD_MODNAME },
+	{ .run_case = expect_judgement, .name = "policy_judge_blocked",
+	  .generate_params = blocked_gen_params, .module_name = KBUILD_MODNAME },
 	KUNIT_CASE(policy_first_step_names_the_reason),
 	KUNIT_CASE(policy_av_address_of_one_family_counts_for_both),
 	KUNIT_CASE(policy_edge_address_may_be_a_partner),
@@ -1423,6 +1637,7 @@ static struct kunit_case policy_test_cases[] = {
 	KUNIT_CASE(policy_recognises_either_end),
 	KUNIT_CASE_PARAM(policy_row_says_why, finding_gen_params),
 	KUNIT_CASE(policy_drops_alone_what_no_flow_admits),
+	KUNIT_CASE(policy_short_way_leads_to_the_same),
 	KUNIT_CASE(policy_rows_explain_every_ruling),
 	KUNIT_CASE(policy_interface_tells_alike_addresses_apart),
 	KUNIT_CASE(policy_interface_finds_each_of_4096),

@@ -326,6 +326,22 @@ u8 edge_prefix_meet(struct edge_prefixes *table, struct edge_memo *memo, u8 fami
 	return groups;
 }
 
+u8 edge_prefix_meet_unblocked(struct edge_prefixes *table, u8 family,
+			      const union nf_inet_addr *addr, u64 list)
+{
+	struct edge_memos __percpu *memos = READ_ONCE(table->memos);
+	struct edge_memo *memo;
+	u8 groups;
+
+	if (!memos || !edge_memo_usable())
+		return edge_prefix_walk(table, family, addr);
+	memo = edge_memo_at(memos, family, addr);
+	groups = edge_prefix_meet(table, memo, family, addr);
+	if (groups)	/* else it may be another one's */
+		memo->unblocked = list;
+	return groups;
+}
+
 /*
  * The first packet of a second is told at once, while its part of the table is in the cache:
  * addresses that are many and come once leave nothing to be told of them later.
@@ -926,6 +942,149 @@ bool edge_prefix_each(const struct edge_prefixes *table, const struct edge_prefi
 			return false;
 	}
 	return true;
+}
+
+/**
+ * struct inverting - an inverse that is being made
+ * @back: entries that are to be added; @n of them
+ * @away: entries that are to be taken away; @n of them
+ * @text: where the next text goes; while all is being measured, it and the entries are NULL
+ * @bytes: of texts
+ */
+struct inverting {
+	struct {
+		struct edge_prefix *list;
+		u32 n;
+	} back, away;
+	char *text;
+	size_t bytes;
+};
+
+static const char *keep_text(struct inverting *inverting, const char *text)
+{
+	const size_t size = strlen(text) + 1;
+	char *kept = inverting->text;
+
+	inverting->bytes += size;
+	if (!kept)
+		return NULL;
+	inverting->text += size;
+	return memcpy(kept, text, size);
+}
+
+static struct edge_prefix kept_entry(struct inverting *inverting, const struct edge_prefix *entry)
+{
+	struct edge_prefix kept = {
+		.addr = entry->addr,
+		.family = entry->family,
+		.bits = entry->bits,
+		.groups = entry->groups,
+	};
+
+	if (entry->name)
+		kept.name = keep_text(inverting, entry->name);
+	if (entry->domain)
+		kept.domain = keep_text(inverting, entry->domain);
+	return kept;
+}
+
+/* All shares of a prefix as they are. */
+static void keep_shares(const struct edge_tree_found *found, const struct edge_prefix *entry,
+			struct inverting *inverting)
+{
+	struct edge_prefix share, kept;
+	bool more = found->partner && found->partner->groups &&
+		    describe(found, entry->family, 0, &share);
+
+	while (more) {
+		share.name = share.name ?: "";
+		kept = kept_entry(inverting, &share);
+		if (inverting->back.list)
+			inverting->back.list[inverting->back.n] = kept;
+		inverting->back.n++;
+		more = share.rest;
+		if (more)
+			describe_share(share.rest, &share);
+	}
+}
+
+/* What an addition changes, if it does. */
+static void keep_addition(const struct edge_tree_found *found, const struct edge_prefix *entry,
+			  struct inverting *inverting)
+{
+	struct edge_prefix brought = *entry, kept;
+	const struct edge_label *label = NULL;
+
+	if (found->partner)
+		label = label_of(found, entry->domain ?: "");
+	if (entry->domain)
+		brought.groups &= label ? ~label->groups : ~0;
+	else
+		brought.groups &= found->partner ? ~found->partner->own : ~0;
+	if (entry->name && strcmp(entry->name, name_of(label)))
+		keep_shares(found, entry, inverting);
+	if (!brought.groups)
+		return;
+	brought.name = NULL;
+	brought.domain = entry->domain ?: "";
+	kept = kept_entry(inverting, &brought);
+	if (inverting->away.list)
+		inverting->away.list[inverting->away.n] = kept;
+	inverting->away.n++;
+}
+
+/* Once to measure it, once to keep it. limit: entries that come back. */
+static int invert(struct edge_prefixes *table, const struct edge_prefix *list, u32 coming, u32 n,
+		  u32 limit, struct inverting *inverting)
+{
+	u32 i;
+
+	for (i = 0; i < n; i++) {
+		const struct edge_tree_found found = find(table, &list[i]);
+
+		if (edge_rest())
+			return -EINTR;
+		if (i < coming)
+			keep_addition(&found, &list[i], inverting);
+		else
+			keep_shares(&found, &list[i], inverting);
+		if (inverting->back.n > limit)
+			return -E2BIG;
+	}
+	return 0;
+}
+
+int edge_prefix_invert(struct edge_prefixes *table, const struct edge_prefix *list, u32 coming,
+		       u32 n, struct edge_prefix_inverse *inverse)
+{
+	const u32 limit = min_t(u64, 4ULL * n + NF_EDGE_DOMAINS_MAX, U32_MAX);
+	struct inverting measured = {}, inverting = {};
+	int err = edge_prefix_settle(table);
+	u64 entries, bytes;
+
+	*inverse = (struct edge_prefix_inverse){};
+	if (!err)
+		err = invert(table, list, coming, n, limit, &measured);
+	if (err)
+		return err;
+	entries = (u64)measured.back.n + measured.away.n;
+	bytes = entries * sizeof(*list);
+	if (bytes + measured.bytes >= INT_MAX)
+		return -E2BIG;
+	inverse->list = kvmalloc(bytes + measured.bytes + 1, EDGE_GFP);
+	if (!inverse->list)
+		return -ENOMEM;
+	inverting.back.list = inverse->list;
+	inverting.away.list = inverse->list + measured.back.n;
+	inverting.text = (char *)(inverse->list + entries);
+	err = invert(table, list, coming, n, limit, &inverting);
+	inverse->coming = inverting.back.n;
+	inverse->leaving = inverting.away.n;
+	if (err) {
+		kvfree(inverse->list);
+		inverse->list = NULL;
+	}
+	return err;
 }
 
 /* The next label that says something: one without domain says no more than its name. */

@@ -96,9 +96,37 @@ static __always_inline u8 edge_prefix_walk(const struct edge_prefixes *table, u8
 	return edge_tree_lookup_ipv6(&table->root[1], &addr->in6);
 }
 
+/* What this CPU remembers of an address, or NULL. Softirqs disabled or not. */
+static __always_inline struct edge_memo *edge_prefix_memo(const struct edge_prefixes *table,
+							  u8 family,
+							  const union nf_inet_addr *addr)
+{
+	struct edge_memos __percpu *memos = READ_ONCE(table->memos);
+	struct edge_memo *memo;
+
+	if (!memos || !edge_memo_usable())
+		return NULL;
+	memo = edge_memo_at(memos, family, addr);
+	return edge_memo_is(memo, family, addr) ? memo : NULL;
+}
+
+/* Whether what is remembered of a partner's groups is true. */
+static __always_inline bool edge_prefix_is_fresh(const struct edge_prefixes *table,
+						 const struct edge_memo *memo)
+{
+	return memo->version == READ_ONCE(table->version);
+}
+
 /* Looks up, and remembers what it finds. Softirqs disabled, RCU read side. */
 u8 edge_prefix_meet(struct edge_prefixes *table, struct edge_memo *memo, u8 family,
 		    const union nf_inet_addr *addr);
+
+/*
+ * Looks up, and remembers that the block list of this number does not cover the address. RCU read
+ * side, any context.
+ */
+u8 edge_prefix_meet_unblocked(struct edge_prefixes *table, u8 family,
+			      const union nf_inet_addr *addr, u64 list);
 
 /**
  * edge_prefix_lookup - which groups an address belongs to
@@ -118,7 +146,7 @@ static __always_inline u8 edge_prefix_lookup(struct edge_prefixes *table, u8 fam
 	if (!memos || !edge_memo_usable())
 		return edge_prefix_walk(table, family, addr);
 	memo = edge_memo_at(memos, family, addr);
-	if (edge_memo_is(memo, family, addr) && memo->version == READ_ONCE(table->version))
+	if (edge_memo_is(memo, family, addr) && edge_prefix_is_fresh(table, memo))
 		return memo->groups;
 	return edge_prefix_meet(table, memo, family, addr);
 }
@@ -157,11 +185,9 @@ void edge_prefix_turn(struct edge_prefixes *table, struct edge_memo *memo, u8 gr
 static __always_inline void edge_prefix_note(struct edge_prefixes *table, u8 family,
 					     const union nf_inet_addr *addr, u8 groups)
 {
-	struct edge_memos __percpu *memos = READ_ONCE(table->memos);
-	struct edge_memo *memo = memos && edge_memo_usable() ?
-				 edge_memo_at(memos, family, addr) : NULL;
+	struct edge_memo *memo = edge_prefix_memo(table, family, addr);
 
-	if (!memo || !edge_memo_is(memo, family, addr)) {
+	if (!memo) {
 		edge_prefix_see(table, family, addr, groups, edge_roll_now(), 1);
 		return;
 	}
@@ -227,6 +253,33 @@ int edge_prefix_del(struct edge_prefixes *table, const struct edge_prefix *list,
  */
 int edge_prefix_exchange(struct edge_prefixes *table, const struct edge_prefix *list, u32 coming,
 			 u32 leaving, u32 limit, bool tolerant, u32 *bad);
+
+/**
+ * struct edge_prefix_inverse - what takes a change of the table back
+ * @list: for edge_prefix_exchange(), its texts behind it; NULL: it was not kept
+ * @coming: how many are to be added
+ * @leaving: how many are to be taken away
+ */
+struct edge_prefix_inverse {
+	struct edge_prefix *list;
+	u32 coming;
+	u32 leaving;
+};
+
+/**
+ * edge_prefix_invert - notes what a change is going to overwrite
+ * @table: the table
+ * @list: what is about to be added, and then what is about to be taken away
+ * @coming: how many are to be added
+ * @n: entries in @list
+ * @inverse: out: to be freed by kvfree() of its list
+ *
+ * Context: process context, commit mutex held, may sleep.
+ * Return: 0, -ENOMEM, -E2BIG for prefixes from far more domains than entries, -EINTR, or as
+ * edge_prefix_settle(); nothing is kept then.
+ */
+int edge_prefix_invert(struct edge_prefixes *table, const struct edge_prefix *list, u32 coming,
+		       u32 n, struct edge_prefix_inverse *inverse);
 
 /**
  * edge_prefix_without - a table of what is left when every prefix leaves some groups

@@ -41,6 +41,8 @@ static ssize_t show_##file(struct edge_net *edge, u32 of, char *buf)			\
 
 SHOW_POLICY(mode, "%s", edge_mode_names[policy->mode])
 SHOW_POLICY(unlisted, "%s", edge_unlisted_names[policy->unlisted])
+SHOW_POLICY(rtp_match, "%s", edge_rtp_match_names[policy->rtp_match])
+SHOW_POLICY(blocks, "%u", edge_blocks_count(policy->blocks))
 SHOW_POLICY(partners, "%u", READ_ONCE(policy->partners->count))
 SHOW_POLICY(interfaces, "%u", edge_config_interface_pairs(policy))
 
@@ -101,8 +103,8 @@ SHOW_COUNTER(flows)
 #define FILE(file) { .attr = { .name = #file, .mode = 0444 }, .show = show_##file }
 
 static struct edge_file policy_files[] = {
-	FILE(mode), FILE(unlisted), FILE(generation), FILE(rtp_ports), FILE(partners),
-	FILE(interfaces),
+	FILE(mode), FILE(unlisted), FILE(generation), FILE(rtp_ports), FILE(rtp_match),
+	FILE(partners), FILE(interfaces), FILE(blocks),
 };
 
 static const struct edge_file rule_files[] = {

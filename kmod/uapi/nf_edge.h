@@ -18,9 +18,15 @@
  * that a tool can put the thing's name after the noun.
  *
  * Transactions: after NF_EDGE_CMD_BEGIN every change of the policy sent on the
- * same socket goes to a staged policy, which starts out empty with every default in place.
+ * same socket goes to a staged policy, which starts out empty with every default in place, or with
+ * NF_EDGE_A_COPY as a copy of the policy in force.
  * NF_EDGE_CMD_COMMIT puts it in force in one step; NF_EDGE_CMD_ABORT, or the
- * closing of the socket, throws it away. Reads always show the policy in force.
+ * closing of the socket, throws it away. Reads show the policy in force, or with
+ * NF_EDGE_A_STAGED the staged one.
+ *
+ * A commit, or an undo, that takes the last Edge address away opens what they protect: it is
+ * refused (-EPERM) without NF_EDGE_A_OPEN, unless NF_EDGE_MODE_OFF is set then, which says that
+ * this is meant.
  *
  * A commit with NF_EDGE_A_CONFIRM waits for NF_EDGE_CMD_CONFIRM. When that does not come in time,
  * or NF_EDGE_CMD_REVERT comes, the policy before is in force again, with its partners, whoever
@@ -59,6 +65,8 @@
 #define NF_EDGE_CONFIRM_MAX	86400	/* seconds to confirm a policy in */
 #define NF_EDGE_INTERFACES_MAX	4096	/* Edge addresses of a policy, whatever their roles */
 #define NF_EDGE_PARTNERS_MAX	4194304	/* prefixes of a policy */
+#define NF_EDGE_BLOCKS_MAX	65536	/* blocked prefixes of a policy */
+#define NF_EDGE_PROCESS_MAX	15	/* bytes of a process's name, without NUL */
 
 /*
  * The characters that no name may have beside control characters (0x00-0x1f, 0x7f-0x9f): they are
@@ -133,6 +141,7 @@
 #define NF_EDGE_REASONS(X)			\
 	X(MALFORMED,		"malformed")	\
 	X(WRONG_DEVICE,		"wrong-device")	\
+	X(BLOCKED,		"blocked")	\
 	X(INVALID_STATE,	"invalid-state")\
 	X(NOT_LISTED,		"not-listed")	\
 	X(DISABLED,		"disabled")	\
@@ -156,6 +165,7 @@
 	X(DIRECTION,		"direction")	\
 	X(MALFORMED,		"malformed")	\
 	X(WRONG_DEVICE,		"wrong-device")	\
+	X(BLOCKED,		"blocked")	\
 	X(INVALID_STATE,	"invalid-state")
 
 #define NF_EDGE_ENUMERATOR_MODE(id, name)	NF_EDGE_MODE_##id,
@@ -187,12 +197,12 @@ enum nf_edge_finding { NF_EDGE_FINDINGS(NF_EDGE_ENUMERATOR_FINDING) NF_EDGE_FIND
  * enum nf_edge_cmd - the commands
  *
  * @NF_EDGE_CMD_STATUS_GET: do. Answers VERSION, MODE, UNLISTED, GENERATION,
- *	RTP_MATCH, RTP_PORTS, INTERFACES, PARTNERS, UPTIME and, while the policy
- *	waits for its confirmation, CONFIRM: the seconds that are left.
+ *	RTP_MATCH, RTP_PORTS, INTERFACES, PARTNERS, BLOCKS, UPTIME, CHANGED and, while the
+ *	policy waits for its confirmation, CONFIRM: the seconds that are left. Optional STAGED.
  * @NF_EDGE_CMD_STATUS_SET: do, admin. Takes any of MODE, UNLISTED, RTP_MATCH,
  *	RTP_PORTS and sets what is given; setting the present value is no error.
- * @NF_EDGE_CMD_INTERFACE_GET: dump. Takes ROLE as a filter; each answer has
- *	ROLE, ADDRESS and, when bound, DEV.
+ * @NF_EDGE_CMD_INTERFACE_GET: dump. Takes ROLE as a filter, and STAGED; each answer
+ *	has ROLE, ADDRESS and, when bound, DEV.
  * @NF_EDGE_CMD_INTERFACE_ADD: do, admin. ROLE, ADDRESS, optional DEV, TOLERANT.
  *	Without DEV an address keeps the device it has. An address that is bound
  *	to another device is refused (-EBUSY).
@@ -200,9 +210,10 @@ enum nf_edge_finding { NF_EDGE_FINDINGS(NF_EDGE_ENUMERATOR_FINDING) NF_EDGE_FIND
  * @NF_EDGE_CMD_INTERFACE_FLUSH: do, admin. Optional ROLE.
  * @NF_EDGE_CMD_PARTNER_GET: dump. Filters: GROUPS (in any of them), NAME and
  *	DOMAIN (empty: whichever there is), ADDRESS (prefixes that cover it), IDLE
- *	(for so long, or longer). Each answer has ADDRESS, PREFIX_LEN, GROUPS,
- *	PACKETS, IDLE and, when there is one, NAME and DOMAIN; sorted IPv4 before
- *	IPv6, by address, shorter prefixes first, then by DOMAIN, without one first.
+ *	(for so long, or longer), STAGED. Each answer has ADDRESS, PREFIX_LEN, GROUPS,
+ *	for who may change the policy PACKETS and IDLE, and, when there is one, NAME
+ *	and DOMAIN; sorted IPv4 before IPv6, by address, shorter prefixes first, then
+ *	by DOMAIN, without one first.
  *	A prefix is answered once for each of its domains, with the groups that it
  *	has from there; PACKETS and IDLE are the prefix's each time.
  * @NF_EDGE_CMD_PARTNER_ADD: do, admin. One or more ENTRY, each ADDRESS,
@@ -217,7 +228,7 @@ enum nf_edge_finding { NF_EDGE_FINDINGS(NF_EDGE_ENUMERATOR_FINDING) NF_EDGE_FIND
  *	from there; empty: from no domain; default: wherever from); TOLERANT; optional
  *	GENERATION.
  * @NF_EDGE_CMD_PARTNER_FLUSH: do, admin. Optional GROUPS: leave these groups.
- * @NF_EDGE_CMD_RULE_GET: dump. Each answer has ROW, CLASS, PROTOCOL, DPORT (0:
+ * @NF_EDGE_CMD_RULE_GET: dump. Takes STAGED. Each answer has ROW, CLASS, PROTOCOL, DPORT (0:
  *	the RTP port map), FROM, TO, PEERS, ENABLED, PACKETS, BYTES, FLOWS.
  * @NF_EDGE_CMD_RULE_SET: do, admin. One or more ENTRY, each ROW and ENABLED or
  *	PEERS or both.
@@ -229,17 +240,20 @@ enum nf_edge_finding { NF_EDGE_FINDINGS(NF_EDGE_ENUMERATOR_FINDING) NF_EDGE_FIND
  *	without REASON means that neither end is an Edge address. With ALL an ENTRY
  *	for each row, in order, of ROW and FINDING.
  * @NF_EDGE_CMD_BEGIN: do, admin. Opens this socket's transaction; one that was
- *	open is thrown away.
+ *	open is thrown away. Optional COPY.
  * @NF_EDGE_CMD_COMMIT: do, admin. Optional GENERATION: refused (-ESTALE) unless
  *	it is the generation in force. A policy that says what the one in force
  *	says is no change. Optional CONFIRM: unless the policy is confirmed in
- *	time, the one before comes back. Refused (-EBUSY) while one waits.
+ *	time, the one before comes back. Refused (-EBUSY) while one waits. Optional
+ *	OPEN: see above.
  * @NF_EDGE_CMD_ABORT: do, admin.
  * @NF_EDGE_CMD_CONFIG_NTF: event, group "config": a change that is in force, the
  *	resetting of the counters too. Has COMMAND (what made it), GENERATION,
- *	INTERFACES, PARTNERS (all three: afterwards), and what was asked for:
- *	the attributes of the command, for a whole policy (COMMAND commit or
- *	revert) MODE, UNLISTED and RTP_MATCH. Has CONFIRM as the status has.
+ *	INTERFACES, PARTNERS, BLOCKS (all four: afterwards), and what was asked for:
+ *	the attributes of the command, for a whole policy (COMMAND commit,
+ *	revert or undo) MODE, UNLISTED and RTP_MATCH. Has CONFIRM as the status has.
+ *	Who asked for it: PROCESS, PID and USER, and LOGIN where it is known; none of
+ *	them when the module did it by itself.
  *	ENTRIES counts the ENTRY that were asked for; a request of some hundred
  *	is not repeated.
  * @NF_EDGE_CMD_CONFIRM: do, admin. The policy in force stays. -ENOENT when none
@@ -253,6 +267,19 @@ enum nf_edge_finding { NF_EDGE_FINDINGS(NF_EDGE_ENUMERATOR_FINDING) NF_EDGE_FIND
  *	that it is about, if there is one. ROW is the first that would have had to admit
  *	it: for not-listed one that does not list the remote address, for disabled one
  *	that is.
+ * @NF_EDGE_CMD_BLOCK_GET: dump. Filters: ADDRESS (prefixes that cover it), STAGED. Each
+ *	answer has ADDRESS, PREFIX_LEN and, when there is one, UNTIL and NAME, the reason;
+ *	sorted as partners are.
+ * @NF_EDGE_CMD_BLOCK_ADD: do, admin. One or more ENTRY, each ADDRESS, PREFIX_LEN,
+ *	optional UNTIL and NAME; TOLERANT. All of them or none. An entry that says what is
+ *	there is refused (-EEXIST); another end or reason takes the place of the present one.
+ * @NF_EDGE_CMD_BLOCK_DEL: do, admin. One or more ENTRY, each ADDRESS, PREFIX_LEN; TOLERANT.
+ *	The command that is told, too, when blocks have come to their end.
+ * @NF_EDGE_CMD_BLOCK_FLUSH: do, admin.
+ * @NF_EDGE_CMD_UNDO: do, admin. The policy before the last change comes back; asked again, it
+ *	goes. While a policy waits for its confirmation, as REVERT. Optional GENERATION and OPEN as
+ *	for COMMIT. -ENOENT when there is none. In a transaction, which should have begun with a
+ *	copy, that becomes the staged policy.
  */
 enum nf_edge_cmd {
 	/* private: */
@@ -280,6 +307,11 @@ enum nf_edge_cmd {
 	NF_EDGE_CMD_CONFIRM,
 	NF_EDGE_CMD_REVERT,
 	NF_EDGE_CMD_DROP_NTF,
+	NF_EDGE_CMD_BLOCK_GET,
+	NF_EDGE_CMD_BLOCK_ADD,
+	NF_EDGE_CMD_BLOCK_DEL,
+	NF_EDGE_CMD_BLOCK_FLUSH,
+	NF_EDGE_CMD_UNDO,
 	/* private: */
 	__NF_EDGE_CMD_MAX
 };
@@ -339,6 +371,18 @@ enum nf_edge_cmd {
  *	NF_EDGE_DOMAIN_HOST and a host's name: lower-case letters, digits and hyphens, at most
  *	63 between dots. The module keeps it for those who look it up
  * @NF_EDGE_A_LEAVES: flag: this one leaves, if it is there
+ * @NF_EDGE_A_BLOCKS: u32, number of blocked prefixes
+ * @NF_EDGE_A_UNTIL: u64, when a block ends, seconds since 1970 (UTC), not 0
+ * @NF_EDGE_A_COPY: flag: the transaction starts out as the policy in force
+ * @NF_EDGE_A_STAGED: flag: of the socket's staged policy
+ * @NF_EDGE_A_OPEN: flag: there may be no Edge address afterwards
+ * @NF_EDGE_A_CHANGED: u64, when the policy in force last changed, seconds since 1970 (UTC), by the
+ *	clock as it was then
+ * @NF_EDGE_A_PROCESS: NUL string, the name of the process that asked, at most NF_EDGE_PROCESS_MAX
+ *	bytes: whatever it calls itself
+ * @NF_EDGE_A_PID: u32, its number, in the initial process name space
+ * @NF_EDGE_A_USER: u32, its user, as the user name space of the network name space has it
+ * @NF_EDGE_A_LOGIN: u32, who had logged in (the audit subsystem's login user), likewise
  */
 enum nf_edge_attr {
 	/* private: */
@@ -390,6 +434,16 @@ enum nf_edge_attr {
 	NF_EDGE_A_REPLY,
 	NF_EDGE_A_DOMAIN,
 	NF_EDGE_A_LEAVES,
+	NF_EDGE_A_BLOCKS,
+	NF_EDGE_A_UNTIL,
+	NF_EDGE_A_COPY,
+	NF_EDGE_A_STAGED,
+	NF_EDGE_A_OPEN,
+	NF_EDGE_A_CHANGED,
+	NF_EDGE_A_PROCESS,
+	NF_EDGE_A_PID,
+	NF_EDGE_A_USER,
+	NF_EDGE_A_LOGIN,
 	/* private: */
 	__NF_EDGE_A_MAX
 };

@@ -17,6 +17,7 @@ import os
 from bench import ACCESS, AV, EDGECTL, INTERNAL, NEWCOMER, run, text
 
 VERSIONS = 4, 6
+BLOCKED = "192.0.2.128/25", "2001:db8:bad::/48"
 
 
 def put(where, name, content):
@@ -30,7 +31,8 @@ def of(version, addresses):
 
 class NfEdge:
     name = "nf_edge"
-    ways = {"nf_edge": "every packet is judged by its flow's opener"}
+    ways = {"nf_edge": "every packet is judged by its flow's opener",
+            "nf_edge, blocking": "the same, while others are blocked"}
     modules = ()
 
     @staticmethod
@@ -55,7 +57,8 @@ class NfEdge:
 
     @staticmethod
     def turn(where, way):
-        pass
+        if way == "nf_edge, blocking":
+            run(EDGECTL, "block", "add", *BLOCKED)
 
     @staticmethod
     def add():

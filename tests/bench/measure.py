@@ -276,6 +276,7 @@ def judge(world, firewall):
         run("conntrack", "-F")
         firewall.turn(world["where"], way)
         packets_of(world, way, *benches, elsewhere)
+        elsewhere = None	# once will do
     if world["edges"] == 1 and not world["quick"]:
         bulk(figures, firewall)
 

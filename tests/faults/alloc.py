@@ -34,14 +34,16 @@ SOME = [("198.51.100.0/24", ["federation"], "all of them"), ("198.51.100.16/28",
         ("2001:db8:51::20/128", ["client"])]
 SHARED = [("198.51.100.0/24", ["federation"], "shared", "a.example"), ("198.51.100.0/24", ["pic", "xmpp"], None, "b.example"),
           ("198.51.100.77/32", ["pic"], None, "a.example")]
+BLOCKS = [("198.51.100.20/32", "fraud"), ("2001:db8:66::/48", None, 4102444800), ("192.0.2.128/25",)]
 LONG = [(f"10.{i % 50}.{i // 50}.{i * 7 % 256}/32", ["messenger"], f"number {i}") for i in range(MANY)]
 EDGE = [interface_add("access", A), interface_add("access", A6, "ext0"), interface_add("av", AV)]
-HOOKED = load(*EDGE, partner_add(*SOME, *SHARED))
+HOOKED = load(*EDGE, partner_add(*SOME, *SHARED), block_add(*BLOCKS))
 OFF = load(set_status("off"), *EDGE, partner_add(*SOME))
 EMPTY = load()
 STAGED = [plain("BEGIN"), *EDGE, partner_add(*SOME), set_status("audit", "pass")]
 WAITING = [plain("BEGIN"), interface_add("internal", SPARE), partner_add(*LONG[:20]), commit(confirm=3600)]
-WAITING_EMPTY = [plain("BEGIN"), commit(confirm=3600)]
+WAITING_EMPTY = [plain("BEGIN"), commit(confirm=3600, openly=True)]
+COMMIT = commit(openly=True)
 GATHERED = [plain("BEGIN"), *EDGE, partner_add(*LONG[::-1], tolerant=True), partner_add(*SOME, *LONG[:9], tolerant=True)]
 
 CHANGES = {
@@ -78,6 +80,14 @@ CHANGES = {
     "partner del, gone already": partner_del(("192.0.2.1/32",), SOME[0][:1], tolerant=True),
     "partner flush": partner_flush(),
     "partner flush of groups": partner_flush("pic", "federation"),
+    "block add": block_add(("192.0.2.1/32",)),
+    "block add of several": block_add(("192.0.2.1/32", "a reason", 4102444800), ("0.0.0.0/1",), ("2001:db8:66::1/128", "six")),
+    "block add, another reason": block_add((BLOCKS[0][0], "spam")),
+    "block add, another end": block_add((BLOCKS[0][0], None, 4102444800)),
+    "block add, there already": block_add(BLOCKS[0], tolerant=True),
+    "block del": block_del(BLOCKS[0][0], BLOCKS[1][0]),
+    "block del, gone already": block_del("192.0.2.1/32", tolerant=True),
+    "block flush": plain("BLOCK_FLUSH"),
     "rule set": rule_set(("sip-client-in", 0, None)),
     "rule set of several": rule_set(("sip-client-in", 0, "listed"), ("xmpp-in", None, "listed"),
                                     ("av-rtp-out", 0, None)),
@@ -89,6 +99,8 @@ REFUSALS = {
     "interface del of nothing": (interface_del("av", SPARE), errno.ENOENT),
     "partner add, the last exists": (partner_add(*LONG[:6], SOME[0]), errno.EEXIST),
     "partner del, the last is not there": (partner_del(*[one[:1] for one in SOME], ("192.0.2.1/32",)), errno.ENOENT),
+    "block add, the last exists": (block_add(("192.0.2.1/32",), BLOCKS[0]), errno.EEXIST),
+    "block del, the last is not there": (block_del(BLOCKS[0][0], "192.0.2.1/32"), errno.ENOENT),
     "rule set of nothing": (rule_set(("xmpp-in", 0, None), ("xmpp-out", None, None)), errno.EINVAL),
     "commit of nothing": (commit(), errno.ENOENT),
     "confirm of nothing": (plain("CONFIRM"), errno.ENOENT),
@@ -99,6 +111,8 @@ READS = {
     "interface list": plain("INTERFACE_GET"),
     "partner list": plain("PARTNER_GET"),
     "partner list of a group": ("PARTNER_GET", u32("GROUPS", group_mask(["pic"]))),
+    "block list": plain("BLOCK_GET"),
+    "block list around an address": ("BLOCK_GET", address("ADDRESS", "198.51.100.20")),
     "rule list": plain("RULE_GET"),
     "drop list": plain("DROP_GET"),
     "explain": explain("198.51.100.20", A, 6, 5061),
@@ -135,14 +149,14 @@ class Case:
 
     def committed(self):
         """The same, when what is staged is committed instead."""
-        return Case(self.name, self.base, plain("COMMIT"), self.staged, hooks=self.hooks)
+        return Case(self.name, self.base, COMMIT, self.staged, hooks=self.hooks)
 
 
 def cases():
     for name, command in CHANGES.items():
         yield Case(name, HOOKED, command, hooks=name in ("mode off", "interface flush"))
-        yield Case(f"staged: {name}", HOOKED, command, [plain("BEGIN"), *EDGE, partner_add(*SOME, *SHARED)])
-    listed = load(*EDGE, partner_add(*SOME), partner_add(*LONG))
+        yield Case(f"staged: {name}", HOOKED, command, [plain("BEGIN"), *EDGE, partner_add(*SOME, *SHARED), block_add(*BLOCKS)])
+    listed = load(*EDGE, partner_add(*SOME), partner_add(*LONG), block_add(*BLOCKS))
     for name, (command, want) in REFUSALS.items():
         yield Case(name, HOOKED, command, want=want)
     for name, command in READS.items():
@@ -151,6 +165,18 @@ def cases():
     yield Case("the last interface", load(EDGE[0]), interface_flush(), hooks=True)
     yield Case("mode enforce, from off", OFF, set_status("enforce"), hooks=True)
     yield Case("begin", HOOKED, plain("BEGIN"))
+    yield Case("begin with a copy", HOOKED, copied())
+    yield Case("commit of no change to a copy", HOOKED, COMMIT, [copied()])
+    yield Case("commit of a copy", HOOKED, COMMIT, [copied(), partner_add(*LONG[:20]), plain("BLOCK_FLUSH")])
+    yield Case("undo of a setting", HOOKED, plain("UNDO"), [set_status("audit")])
+    yield Case("undo of partners that came", HOOKED, plain("UNDO"), [partner_add(*LONG[:20])])
+    yield Case("undo of partners that went", HOOKED, plain("UNDO"), [partner_flush("federation")])
+    yield Case("undo of a block", HOOKED, plain("UNDO"), [plain("BLOCK_FLUSH")])
+    yield Case("undo of the last interface's end", HOOKED, plain("UNDO"), [interface_flush()], hooks=True)
+    yield Case("undo of an undo", HOOKED, plain("UNDO"), [partner_flush(), plain("UNDO")])
+    yield Case("staged: undo", HOOKED, plain("UNDO"), [partner_flush(), copied()])
+    yield Case("undo while one waits", HOOKED, plain("UNDO"), WAITING)
+    yield Case("staged reads", HOOKED, ("PARTNER_GET", flag("STAGED")), STAGED)
     yield Case("begin again", HOOKED, plain("BEGIN"), STAGED, kept=True)
     yield Case("commit", HOOKED, plain("COMMIT"), STAGED)
     yield Case("commit of the first interfaces", EMPTY, plain("COMMIT"), STAGED, hooks=True)
@@ -158,7 +184,8 @@ def cases():
     yield Case("staged: partner add, gathered", HOOKED, partner_add(*SOME, tolerant=True), GATHERED[:-1])
     yield Case("staged: partner add to what was gathered", HOOKED, partner_add(("192.0.2.1/32", ["pic"])), GATHERED)
     yield Case("staged: partner flush of groups, gathered", HOOKED, partner_flush("pic", "messenger"), GATHERED)
-    yield Case("commit of no interfaces", HOOKED, plain("COMMIT"), [plain("BEGIN")], hooks=True)
+    yield Case("commit of no interfaces, unasked", HOOKED, plain("COMMIT"), [plain("BEGIN")], want=errno.EPERM)
+    yield Case("commit of no interfaces", HOOKED, COMMIT, [plain("BEGIN")], hooks=True)
     yield Case("commit, passed", HOOKED, commit(0), STAGED, want=errno.ESTALE)
     yield Case("commit to be confirmed", HOOKED, commit(confirm=3600), STAGED)
     yield Case("commit of the first interfaces to be confirmed", EMPTY, commit(confirm=3600), STAGED, hooks=True)
@@ -201,7 +228,7 @@ class Bench:
             self.loaded = case.base, before[1]
         client = Socket(self.watcher.family)
         client.run(case.staged)
-        if commit(confirm=3600) in case.staged:
+        if case.staged:
             before = self.state(case)
         return client, before
 
@@ -219,10 +246,13 @@ class Bench:
             return error.errno, "", None
 
     @staticmethod
-    def stages(case):
+    def leaves_staged(case):
+        """Whether what is done beforehand ends in a transaction."""
+        return case.staged and [name for name, _ in case.staged if name in ("BEGIN", "COMMIT")][-1:] == ["BEGIN"]
+
+    def stages(self, case):
         """Whether what the command does shows only when it is committed."""
-        return case.staged and case.command and commit(confirm=3600) not in case.staged and \
-            case.command[0] not in ("COMMIT", "ABORT")
+        return self.leaves_staged(case) and case.command and case.command[0] not in ("COMMIT", "ABORT")
 
     def clean(self, case):
         """(errno, answer, (generations passed, state), the same of what is kept) without faults."""
@@ -230,7 +260,7 @@ class Bench:
         client, before = self.prepare(case)
         code, _, answer = self.act(client, case)
         if self.stages(case):
-            client.ask("COMMIT")
+            client.run([COMMIT])
         after = self.state(case)
         client.close()
         return code, answer, (after[0] - before[0], after[1]), kept
@@ -262,13 +292,13 @@ class Bench:
         if self.stages(case):
             if self.state(case) != before:
                 return "a staged change moved the policy in force"
-            client.ask("COMMIT")
+            client.run([COMMIT])
         return None if done() else f"answered {said(code)}, and did not do it: {differs(self.state(case)[1], want[2][1])}"
 
     @staticmethod
     def stable(case, answer):
         """What two answers have in common when they say the same, be it a second later."""
-        passing = {"STATUS_GET": ("UPTIME", "GENERATION"), "PARTNER_GET": ("IDLE",)}.get(case.command[0])
+        passing = {"STATUS_GET": ("UPTIME", "CHANGED", "GENERATION"), "PARTNER_GET": ("IDLE",)}.get(case.command[0])
         if not passing:
             return answer
         return [[item for item in read(one).items() if item[0] not in passing] for one in answer]

@@ -110,7 +110,7 @@ for kind, start in (("a socket", by_socket), ("edgectl", by_edgectl)):
 
 generation = watcher.generation()
 other.ask(*commit(generation))
-now, (status, _, interfaces, partners) = watcher.state()
+now, (status, _, interfaces, partners, _) = watcher.state()
 tap.check("the other client's transaction is in force, whole", now == generation + 1 and
           (len(interfaces), len(partners)) == (1, 1) and ("NAME", "staged") in partners[0], now, interfaces, partners)
 try:

@@ -329,6 +329,7 @@ class Worker:
             self.transmit(front.clients[place], [maker.valid("abort")])
         self.unchanged(VANISHES, "it was abandoned")
 
+        begin.leave_out("copy")	# of what the first twin leaves behind
         twins, answers = [], []
         for spoil in (False, True):
             between = [each for change in changes

@@ -48,7 +48,9 @@ EDGE = {  # address: roles
 }
 LOCAL, LOCAL6 = "203.0.113.200", "2001:db8:113::200"
 LISTED = {"198.51.100.10": ["federation"], "198.51.100.20": ["pic"],
-          "2001:db8:51::10": ["federation"], "2001:db8:51::20": ["pic"]}
+          "2001:db8:51::10": ["federation"], "2001:db8:51::20": ["pic"],
+          "198.51.100.40": ["federation"], "2001:db8:2::40": ["federation"]}
+BLOCKED = ["198.51.100.40", "2001:db8:2::40"]
 REMOTE = list(LISTED) + ["198.51.100.30", "192.0.2.66", "2001:db8:2::66"]
 GATEWAY, GATEWAY6 = "192.0.2.1", "2001:db8:2::1"
 CANARY, CANARY6 = "198.51.100.30", "2001:db8:2::66"
@@ -73,6 +75,7 @@ def raw(address):
 ROLES_OF = {raw(address): roles for address, roles in EDGE.items()}
 OWN = [raw(address) for address in (LOCAL, LOCAL6, GATEWAY, GATEWAY6)]
 GROUPS_OF = {raw(address): set(groups) for address, groups in LISTED.items()}
+IN_BLOCK_LIST = {raw(address) for address in BLOCKED}
 
 
 # Packets by hand: a library would repair what is to be broken.
@@ -265,13 +268,15 @@ class Checker:
     def rows(self, packet, ip4, source, target, kind, at, about):
         """Of a well-formed packet."""
         if kind in (TCP, UDP):
+            if {source, target} & IN_BLOCK_LIST:
+                return "blocked"
             sport, dport = struct.unpack_from("!HH", packet, at)
             if kind == TCP and packet[at + 13] & 0x17 == 2:
                 return None if self.admitted(source, target, kind, dport) else "a SYN without row"
             return None if self.either_way(source, target, kind, sport, dport) else "no row either way"
         if kind == (ICMP if ip4 else ICMP6):
             if self.is_error(packet[at], ip4):
-                if about and self.either_way(*about):
+                if about and not {*about[:2]} & IN_BLOCK_LIST and self.either_way(*about):
                     return None
                 return "an ICMP error about no flow"
             if not ip4 and self.is_link_local_talk(packet[at], packet[7]):
@@ -384,6 +389,7 @@ class Maker:
     def __init__(self, rng):
         self.rng = rng
         self.pairs = [(one, other) for one in map(raw, EDGE) for other in map(raw, REMOTE) if len(one) == len(other)]
+        self.pairs += [pair for pair in self.pairs if pair[1] not in IN_BLOCK_LIST] * 7	# who is blocked gets no further
         self.pairs += [pair[::-1] for pair in self.pairs]
         self.admitted = {protocol: [(*pair, port) for port in SERVICES for pair in self.pairs
                                     if Checker.admitted(*pair, protocol, port)] for protocol in (TCP, UDP)}
@@ -825,7 +831,8 @@ class Fuzz:
         self.client = Socket()
         self.wire, self.maker, self.checker = Wire(self.rng), Maker(self.rng), Checker()
         self.client.run(load(*[interface_add(role, address) for address, roles in EDGE.items() for role in sorted(roles)],
-                             partner_add(*[(str(ipaddress.ip_network(one)), groups) for one, groups in LISTED.items()])))
+                             partner_add(*[(str(ipaddress.ip_network(one)), groups) for one, groups in LISTED.items()]),
+                             block_add(*[(str(ipaddress.ip_network(one)),) for one in BLOCKED])))
         self.audit = Audit()	# now, so that of two at the same place it is ahead of the gate
         self.client.ask("STATS_RESET")
         self.sent = self.passed = self.canaries = self.batches = 0

@@ -53,7 +53,7 @@ check "what is known is treated well" fuzz "$here"/corpus/* "$scratch"/lines/* \
 
 {
 	cat "$here/dictionary"
-	grep -oh '"[a-z][a-z-]*"' kmod/uapi/nf_edge.h tools/edgectl/main.c tools/edgectl/parse.c | sort -u
+	grep -oh '"[a-z][a-z-]*"' kmod/uapi/nf_edge.h tools/edgectl/{main,parse,value}.c | sort -u
 } >"$scratch/dictionary"
 echo "# NF_EDGE_SEED=$seed NF_EDGE_FUZZ_PARSER_RUNS=$runs"
 # One seed, one run, always: no look at the clock (reload) or at addresses (use_cmp).

@@ -1,4 +1,3 @@
-#!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only
 """What a KUnit kernel said and covered, as flat TAP: report.py BUILD BUILD-LOG COMPLAINTS"""
 

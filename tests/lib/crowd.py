@@ -58,4 +58,4 @@ def load(genl, lists):
     genl.do("begin")
     for payload in lists:
         genl.do("partner-add", payload)
-    genl.do("commit")
+    genl.do("commit", {"open": True})

@@ -55,7 +55,7 @@ partner add {PIC} {PIC6} group pic
 """
 
 # What an empty policy says.
-DEFAULTS = """interface flush
+DEFAULTS = """interface flush all
 mode enforce
 unlisted drop
 rule enable sip-federation-out sip-federation-in sip-pic-in sip-pic-out sip-client-in av-rtp-out

@@ -84,11 +84,23 @@ class Bash(Terminal):
     start = ["PS1=; unset HISTFILE", r"""bind '"\C-t": insert-completions'""",
              f". {SOURCES}/edgectl.bash"]
 
+    def tabs(self, line):
+        """What edgectl is called with when Tab was pressed three times behind the line."""
+        self.type(f"{line}\t\t\t\n")
+        return self.read()
+
     def offers(self, line):
         """A word begins anew behind a colon: of all but the first, the shell inserts the rest."""
         typed = line.split(" ")[-1]
         head = typed[:typed.rfind(":") + 1]
         return [word if word.startswith(head) else head + word for word in super().offers(line)]
+
+
+class Inside(Bash):
+    """The shell of `make run SHELL_INSIDE=1`."""
+
+    words = ["bash", "--rcfile", f"{TREE}/examples/shell.bash", "-i"]
+    start = ["PS1=; unset HISTFILE", r"""bind '"\C-t": insert-completions'"""]
 
 
 class Zsh(Terminal):

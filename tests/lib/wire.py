@@ -43,6 +43,10 @@ def u32(name, value):
     return attr(ATTRS[name], struct.pack("=I", value))
 
 
+def u64(name, value):
+    return attr(ATTRS[name], struct.pack("=Q", value))
+
+
 def text(name, value):
     return attr(ATTRS[name], value.encode() + b"\0")
 
@@ -118,13 +122,13 @@ def group_mask(groups):
     return sum(1 << GROUPS.index(group) for group in groups)
 
 
-def entry(prefix, groups=(), name=None, domain=None, leaves=False):
+def entry(prefix, groups=(), name=None, domain=None, leaves=False, until=None):
     """prefix: ADDRESS/LEN"""
     host, bits = prefix.split("/")
     return nest("ENTRY", address("ADDRESS", host) + u32("PREFIX_LEN", int(bits)) +
                 (u32("GROUPS", group_mask(groups)) if groups else b"") +
                 (text("NAME", name) if name is not None else b"") + (text("DOMAIN", domain) if domain is not None else b"") +
-                (flag("LEAVES") if leaves else b""))
+                (flag("LEAVES") if leaves else b"") + (u64("UNTIL", until) if until else b""))
 
 
 def partner_add(*entries, tolerant=False):
@@ -141,6 +145,16 @@ def partner_del(*entries, tolerant=False):
 
 def partner_flush(*groups):
     return "PARTNER_FLUSH", u32("GROUPS", group_mask(groups)) if groups else b""
+
+
+def block_add(*entries, tolerant=False):
+    """entries: (prefix[, reason[, until, seconds since 1970]])"""
+    return "BLOCK_ADD", (b"".join(entry(one[0], name=one[1] if one[1:] else None, until=one[2] if one[2:] else None)
+                                  for one in entries) + (flag("TOLERANT") if tolerant else b""))
+
+
+def block_del(*prefixes, tolerant=False):
+    return "BLOCK_DEL", b"".join(map(entry, prefixes)) + (flag("TOLERANT") if tolerant else b"")
 
 
 def rule_set(*changes):
@@ -162,14 +176,20 @@ def plain(name):
     return name, b""
 
 
-def commit(generation=None, confirm=None):
-    return "COMMIT", ((u32("GENERATION", generation) if generation is not None else b"") +
+def copied():
+    """Begins a transaction on a copy of the policy in force."""
+    return "BEGIN", flag("COPY")
+
+
+def commit(generation=None, confirm=None, openly=False):
+    return "COMMIT", ((flag("OPEN") if openly else b"") +
+                      (u32("GENERATION", generation) if generation is not None else b"") +
                       (u32("CONFIRM", confirm) if confirm else b""))
 
 
 def load(*commands):
     """A whole policy as one transaction."""
-    return [plain("BEGIN"), *commands, plain("COMMIT")]
+    return [plain("BEGIN"), *commands, commit(openly=True)]
 
 
 class Socket(Family):
@@ -212,7 +232,7 @@ class Socket(Family):
     def state(self):
         """(generation, all that the listings say of the policy in force): equal when it is."""
         status = self.status()
-        del status["UPTIME"]
+        del status["UPTIME"], status["CHANGED"]
         status["CONFIRM"] = "CONFIRM" in status	# how long, time alone changes
         generation = status.pop("GENERATION")
         rules = []
@@ -222,7 +242,7 @@ class Socket(Family):
         partners = [tuple((name, value) for name, value in one.items() if name != "IDLE")
                     for one in map(read, self.list("PARTNER_GET"))]
         return generation, (tuple(status.items()), tuple(rules),
-                            tuple(self.list("INTERFACE_GET")), tuple(partners))
+                            tuple(self.list("INTERFACE_GET")), tuple(partners), tuple(self.list("BLOCK_GET")))
 
 
 class Hooks(Netlink):

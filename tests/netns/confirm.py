@@ -109,7 +109,10 @@ rig.expect("the flow goes on", later, "sip-federation-in")
 rig.check("and is the same flow", rig.flows() == flows, rig.flows())
 
 # The hooks of what may come back stay, and do nothing.
-says("no policy at all", ["load", "--confirm", "60", "-"], BACK.format(60), "")
+says("no policy at all, by mistake", ["load", "-"],
+     "edgectl: -: no Edge address: the 6 in force would go, and nothing would be enforced "
+     "(load --merge adds to the policy in force, load --open opens it)\n", "", 1)
+says("no policy at all", ["load", "--open", "--confirm", "60", "-"], BACK.format(60), "")
 rig.expect("lets everything pass", tcp(STRANGER, ACCESS, 1), "pass")
 says("taken back", ["revert"], "")
 rig.expect("no more", tcp(STRANGER, ACCESS, 1), "unlisted")

@@ -3,7 +3,9 @@
 """Who listens to the netlink group "config" hears of every change, once, in order, and of nothing else."""
 
 import os
+import subprocess
 import sys
+import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "../lib"))
 import lab  # noqa: E402
@@ -12,6 +14,7 @@ from nl import Refused  # noqa: E402
 from tap import Tap  # noqa: E402
 
 PIC = {"address": "198.51.100.0", "prefix-len": 24, "groups": ["pic", "xmpp"], "name": "skype"}
+BLOCK = {"address": "192.0.2.0", "prefix-len": 24, "until": 4102444800, "name": "attack"}
 FEDERATION = {"address": "2001:db8:1::", "prefix-len": 48, "groups": ["federation"]}
 ACCESS = {"role": "access", "address": "203.0.113.10"}
 
@@ -36,8 +39,9 @@ def after(name, values=None):
     status = ours.do("status-get")
     told = list(heard())
     for attributes in told:
-        counts = {each: attributes.pop(each) for each in ("generation", "interfaces", "partners")}
+        counts = {each: attributes.pop(each) for each in ("generation", "interfaces", "partners", "blocks")}
         assert counts == {each: status[each] for each in counts}, (counts, status)
+        senders.append({each: attributes.pop(each) for each in ("process", "pid", "user", "login") if each in attributes})
     return told
 
 
@@ -78,6 +82,39 @@ def check_changes():
     tells("a row", "rule-set", {"entry": [{"row": "xmpp-in", "enabled": 0},
                                           {"row": "xmpp-out", "peers": "listed"}]}, entries=2)
     tells("the resetting of the counters", "stats-reset", None)
+    tells("a block", "block-add", {"entry": [BLOCK, key(FEDERATION)], "tolerant": True}, entries=2)
+    tells("its going", "block-del", {"entry": [key(BLOCK)]}, entries=1)
+    tells("a flush of all blocks", "block-flush", None)
+    ours.do("status-set", {"mode": "audit"})
+    list(heard())
+    told = after("undo")
+    tap.check("going back by one step", [each["command"] for each in told] == ["undo"]
+              and told[0]["mode"] == "enforce", told)
+
+
+def check_senders():
+    """Who asked: this process, by the number that it has where the kernel counts."""
+    with open("/proc/self/comm", encoding="utf-8") as file:
+        comm = file.read().strip()
+    ours_ = {"process": comm, "pid": senders[0].get("pid"), "user": 0}
+    other = [one for one in senders if {key: one[key] for key in one if key != "login"} != ours_]
+    tap.check("every one of them tells who asked", len(senders) > 10 and ours_["pid"] and not other, ours_, *other)
+    child = subprocess.run([lab.EDGECTL, "mode", "audit"], check=True)
+    told = list(heard())
+    tap.check("another process is another", child and [(one["process"], one["user"]) for one in told] == [("edgectl", 0)]
+              and told[0]["pid"] != ours_["pid"], told)
+    subprocess.run([lab.EDGECTL, "mode", "enforce"], check=True)
+    list(heard())
+
+
+def check_ends():
+    """What ends by itself is told, and nobody asked for it."""
+    ours.do("block-add", {"entry": [{**key(BLOCK), "until": int(time.time()) + 1}]})
+    list(heard())
+    told = []
+    lab.until(lambda: told.extend(heard()) or told)
+    tap.check("a block's end is told, as nobody's", [one["command"] for one in told] == ["block-del"]
+              and told[0]["blocks"] == 0 and not {"entry", "entries", "process", "pid", "user"} & set(told[0]), told)
 
 
 def check_long_list():
@@ -114,9 +151,10 @@ def check_transactions():
     silent("a staged partner", "partner-add", {"entry": [FEDERATION]})
     silent("a stale commit", "commit", {"generation": 1}, refused="ESTALE")
     status = ours.do("status-get")
-    told = after("commit", {"generation": status["generation"]})
-    tap.check("a commit is told", told == [{"command": "commit", "mode": "audit",
-                                           "unlisted": "drop", "rtp-match": "dst"}], told)
+    silent("a commit that opens everything", "commit", {"generation": status["generation"]}, refused="EPERM")
+    told = after("commit", {"generation": status["generation"], "open": True})
+    tap.check("a commit is told", told == [{"command": "commit", "mode": "audit", "unlisted": "drop", "rtp-match": "dst",
+                                           "open": True}], told)
     ours.do("begin")
     silent("what is aborted", "abort")
     ours.do("partner-add", {"entry": [PIC]})
@@ -232,9 +270,12 @@ def check_memory():
 lab.load_module()
 spec = Spec()
 tap = Tap()
+senders = []	# of the changes
 ours, listener = Genl(spec), Genl(spec)
 listener.subscribe("config")
 check_changes()
+check_senders()
+check_ends()
 check_long_list()
 check_silence()
 check_transactions()

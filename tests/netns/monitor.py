@@ -7,10 +7,14 @@
 
 import contextlib
 import errno
+import fcntl
 import os
 import re
 import signal
+import struct
 import sys
+import termios
+import unicodedata
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "../lib"))
 from rig import *  # noqa: E402,F403
@@ -193,7 +197,7 @@ def check_privilege():
               and shown.stderr == "edgectl: not permitted (to hear of drops needs CAP_NET_ADMIN)\n", shown)
     with Monitor("config", before=nobody) as monitor:
         rig.edgectl("stats", "reset")
-        rig.check("monitor config is for everybody", monitor.lines(1)[0].endswith(" stats reset"), monitor.seen)
+        rig.check("monitor config is for everybody", without_time(monitor.lines(1)[0]) == "stats reset", monitor.seen)
 
 
 # ---- the command ----
@@ -297,15 +301,25 @@ CHANGES = [
     (["rtp", "set", "1,50000-50009"], "rtp set 1,50000-50009"),
     (["rtp", "match", "either"], "rtp match either"),
     (["stats", "reset"], "stats reset"),
-    (["interface", "flush"], "interface flush"),
-    (["partner", "flush"], "partner flush"),
+    (["block", "add", "192.0.2.64/26", "192.0.2.1", "until", "2099-12-31T03:00:00Z", "reason", "two words"],
+     'block add 192.0.2.64/26 192.0.2.1/32 until 2099-12-31T03:00:00Z reason "two words"'),
+    (["block", "add", "2001:db8:6::/48"], "block add 2001:db8:6::/48"),
+    (["block", "add", *(f"10.9.0.{n}" for n in range(10))],
+     "block add " + " ".join(f"10.9.0.{n}/32" for n in range(8)) + ", and 2 more"),
+    (["block", "del", "192.0.2.1"], "block del 192.0.2.1/32"),
+    (["block", "flush", "all"], "block flush all"),
+    (["interface", "flush", "all"], "interface flush all"),
+    (["partner", "flush", "all"], "partner flush all"),
 ]
 
 
+TIME, SENDER = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}", r" by edgectl \(pid \d+, root\)"
+
+
 def without_time(line):
-    """The line from behind the time on; None when that is none."""
-    found = re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3} (.*)", line)
-    return found and found.group(1)
+    """The line from behind the time on, and of a change up to who made it; None when these are not there."""
+    found = re.fullmatch(f"{TIME} (?:((?:would )?drop .*)|(.*){SENDER})", line)
+    return found and (found[1] or found[2])
 
 
 def check_filters():
@@ -332,7 +346,7 @@ def check_lines():
         rig.send(tcp(STRANGER, ACCESS, 5061, sport=43000), comes=True)
         rig.edgectl("mode", "enforce")
         generation = rig.json("status")["generation"]
-        drop = f"drop not-listed tcp {STRANGER}:43000 -> {ACCESS}:5061 iif ext0 row sip-federation-in (audit: it passed)"
+        drop = f"would drop not-listed tcp {STRANGER}:43000 -> {ACCESS}:5061 iif ext0 row sip-federation-in"
         loaded = [f"generation {generation - n}, 6 interfaces, 4 partners" for n in (4, 3, 2)]
         wanted = [line for _, line in CHANGES] + [
             f"load: {loaded[0]}", f"load: {loaded[1]}, to be confirmed within 3600 s", f"revert: {loaded[2]}",
@@ -354,14 +368,76 @@ def check_json(objects, generation):
     long_ = next(one for one in objects if one.get("entries") == 20)
     rig.check("and all of a list", long_["text"] == " ".join(CHANGES[5][0][:2] + [f"10.0.0.{n}/32" for n in range(20)])
               + " group federation", long_)
-    rig.check("a change", objects[-1] == {"event": "config", "command": "set", "generation": generation,
-                                          "interfaces": 6, "partners": 4, "entries": 0, "confirm_within": None, "text": "mode enforce"},
-              objects[-1])
+    change = dict(objects[-1])
+    pid = change.pop("pid")
+    rig.check("a change, and who made it", isinstance(pid, int) and change == {
+        "event": "config", "command": "set", "generation": generation, "interfaces": 6, "partners": 4, "blocks": 0,
+        "entries": 0, "confirm_within": None, "process": "edgectl", "uid": 0, "user": "root", "login_uid": None,
+        "login": None, "text": "mode enforce"}, objects[-1])
     drop = objects[-2]
     rig.check("a drop", drop == {
         "event": "drop", "reason": "not-listed", "protocol": "tcp", "source": STRANGER, "sport": 43000,
         "destination": ACCESS, "dport": 5061, "reply": False, "iif": "ext0", "oif": None,
         "rule": "sip-federation-in", "mode": "audit", "left_out": 0, "text": drop["text"]}, drop)
+
+
+def on_terminal(columns, *words):
+    """A terminal so wide, with edgectl monitor on it in the appliance."""
+    ours, theirs = os.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    environment = {**os.environ, "TZ": "Europe/Berlin"}
+    process = there(lambda: subprocess.Popen([EDGECTL, "monitor", *words], stdout=theirs, stderr=subprocess.PIPE,
+                                             env=environment))
+    os.close(theirs)
+    return ours, process
+
+
+def check_terminal():
+    """Nothing is wider than the terminal, nothing is left out, and the zone is told once."""
+    for columns in 60, 40, 200:
+        ours, process = on_terminal(columns)
+        text = ""
+
+        def read(what, ours=ours):
+            nonlocal text
+            if select.select([ours], [], [], 0.1)[0]:
+                text += os.read(ours, 1 << 16).decode()
+            return re.search(what, text)
+        until(lambda: read("times are"))
+        subprocess.run([EDGECTL, "-n", rig.name, "partner", "add", "2001:db8:1234:5678:9abc:def0:1234:5678", "192.0.2.7",
+                        "name", "\u65e5\u672c\u8a9e " * 5], check=True)
+        rig.edgectl("partner", "del", "192.0.2.7", "2001:db8:1234:5678:9abc:def0:1234:5678")
+        rig.send(tcp(STRANGER6, ACCESS6, 5061), comes=False)
+        until(lambda: read(r"row\s+sip-federation-in"))
+        process.send_signal(signal.SIGINT)
+        process.wait(PATIENCE)
+        os.close(ours)
+        lines = text.replace("\r", "").splitlines()
+        wide = [line for line in lines if sum(1 + (unicodedata.east_asian_width(one) == "W") for one in line) > columns]
+        rig.check(f"at {columns} columns nothing wraps", not wide and len(lines) > 3, *wide, *lines)
+        rig.check("... the day and the zone are told first, and once", text.count("times are") == 1 and re.fullmatch(
+            r"\d{4}-\d\d-\d\d, times are \+0[12]:00 \(CES?T\)", lines[0]), *lines)
+        rig.check("... each event begins with its time, and what goes on below does not",
+                  len([line for line in lines if re.match(r"\d\d:\d\d:\d\d\.\d{3} \S", line)]) == 3
+                  and all(re.match(r"\d\d:| {13}\S", line) for line in lines[1:]), *lines)
+        whole = " ".join(line.strip() for line in lines)
+        rig.check("... and nothing is left out", f"drop not-listed tcp [{STRANGER6}]:40000 -> [{ACCESS6}]:5061 iif ext0 row"
+                  " sip-federation-in" in whole and re.search(f"partner del .*{SENDER}", whole), *lines)
+
+
+def check_ended():
+    """Blocks that end by themselves are told as nobody's; a process is called what it calls itself."""
+    with Monitor("config") as monitor:
+        rig.edgectl("block", "add", "192.0.2.9", "until", "1s")
+        shown = monitor.lines(2)
+        rig.check("the end of a block", len(shown) == 2 and re.fullmatch(f"{TIME} blocks have ended: 0 left", shown[1]), *shown)
+        name = 'x (pid 1\x1b"'
+        os.symlink(EDGECTL, f"/tmp/{name}")
+        subprocess.run([f"/tmp/{name}", "-n", rig.name, "stats", "reset"], check=True)
+        os.remove(f"/tmp/{name}")
+        shown = monitor.lines(3)
+        rig.check("a process that calls itself another", len(shown) == 3 and re.fullmatch(
+            TIME + re.escape(r' stats reset by "x (pid 1<U+001B>\""') + r" \(pid \d+, root\)", shown[2]), *shown)
 
 
 def check_lost():
@@ -401,7 +477,8 @@ def check_pipe():
 def check_words():
     for words, sentence in {
             "monitor config reason unlisted": 'unexpected word "reason"',
-            "monitor reason lost": 'unknown reason "lost"',
+            "monitor reason lost": 'unknown reason "lost" (malformed, wrong-device, blocked, invalid-state, not-listed, '
+                                   "disabled, unlisted)",
             "monitor drops from 192.0.2.1/24": "192.0.2.1/24 has host bits set (192.0.2.0/24 has none)",
     }.items():
         shown = subprocess.run([EDGECTL, *words.split()], capture_output=True, text=True, check=False)
@@ -423,6 +500,8 @@ listener.close()
 check_privilege()
 check_filters()
 check_lines()
+check_terminal()
+check_ended()
 check_lost()
 check_pipe()
 check_words()

@@ -26,7 +26,8 @@ genl.roomy()
 listener.roomy().subscribe("config")
 edge = spec.sets["edge"]
 # What is told of every change; the rest is what was asked for.
-OWN = ["command", "generation", "interfaces", "partners", "confirm", "entries", "mode", "unlisted", "rtp-match"]
+OWN = ["command", "generation", "interfaces", "partners", "blocks", "confirm", "entries", "mode", "unlisted", "rtp-match",
+       "process", "pid", "user", "login"]
 
 
 def payload_of(attribute):

@@ -67,6 +67,6 @@ tap.check("one more is refused", done.returncode == 1 and TOO_MANY in done.stder
 done = edgectl("load", "-", given=hosts(MOST + 1))
 tap.check("... in a file, too", done.returncode == 1 and TOO_MANY in done.stderr, done.stderr)
 tap.check("nothing has changed", count() == MOST)
-done = edgectl("partner", "flush")
+done = edgectl("partner", "flush", "all")
 tap.check("and all can go", done.returncode == 0 and count() == 0, done.stderr)
 tap.done()

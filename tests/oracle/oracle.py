@@ -77,14 +77,13 @@ class Totals:
         self.classes = collections.Counter()  # packets by row, reason or pass, in the oracle's words
         self.kinds = collections.Counter()    # packets by what they are
         self.explained = {}                   # why: (packets, those that the oracle judged otherwise)
-        self.asked = self.enforced = self.renamed = 0
+        self.asked = self.enforced = 0
 
     def add(self, other):
         self.classes += other.classes
         self.kinds += other.kinds
         self.asked += other.asked
         self.enforced += other.enforced
-        self.renamed += other.renamed
         for why, (packets, differing) in other.explained.items():
             self.explain(why, packets, differing)
 
@@ -114,16 +113,8 @@ class Comparison:
         self.read()
 
     def explain(self, packets):
-        """What explain says of each packet: where all before its last question say drop, the first answer."""
-        said = iter(self.gateway.explain([question for packet in packets for question in packet.questions]))
-        for packet in packets:
-            answers = [next(said) for _ in packet.questions]
-            before = answers[:-1]
-            if before and all(answer in REASONS for answer in before):
-                self.totals.renamed += before[0] != answers[-1]
-                yield before[0]
-            else:
-                yield answers[-1]
+        """What explain says of each packet."""
+        return self.gateway.explain([packet.question for packet in packets])
 
     def compare(self, batch):
         """Sends a batch; the answers when they differ, or None."""
@@ -272,8 +263,6 @@ def main():
             tap.check(f"{name}: {totals.classes[name]:,} packets", totals.classes[name] > 0)
     for why, (count, differing) in sorted(totals.explained.items()):
         tap.check(f"explained, {differing:,} of {count:,} packets that nftables judges otherwise: {why}", differing > 0)
-    tap.check(f"explained, {totals.renamed:,} packets that explain calls wrong-device when it is told the way out, which "
-              "the gate before routing does not know", totals.renamed > 0)
     for kind, count in totals.kinds.most_common():
         print(f"# sent: {count:,} {kind}")
     tap.done()

@@ -25,7 +25,7 @@ ROWS = (
     ("xmpp-gateway-in", "tcp", 23456, "gateway", "internal", "any"),
 )
 NAMES = [row[0] for row in ROWS]
-REASONS = ["malformed", "wrong-device", "invalid-state", "not-listed", "disabled", "unlisted"]
+REASONS = ["malformed", "wrong-device", "blocked", "invalid-state", "not-listed", "disabled", "unlisted"]
 ROLES = ("access", "av", "internal")
 GROUPS = ("federation", "pic", "client", "messenger", "xmpp", "gateway")
 
@@ -45,6 +45,7 @@ class Policy:
         self.roles = {}      # Edge address: its roles
         self.devices = {}    # Edge address: the device that it is bound to
         self.partners = {}   # prefix: its groups
+        self.blocks = set()  # prefixes
         self.enabled = {row[0]: True for row in ROWS}
         self.peers = {row[0]: row[5] for row in ROWS}
 
@@ -66,6 +67,7 @@ class Policy:
             lines += [f"interface add {role} {address}{device}" for role in sorted(roles)]
         lines += [f"partner add {prefix} group {','.join(sorted(groups))}"
                   for prefix, groups in self.partners.items()]
+        lines += [f"block add {prefix}" for prefix in sorted(self.blocks, key=str)]
         for row in NAMES:
             lines += [f"rule {'enable' if self.enabled[row] else 'disable'} {row}",
                       f"rule set {row} peers {self.peers[row]}"]
@@ -134,6 +136,8 @@ def random_policy(rng, local):
                 policy.devices[address] = rng.choices(world.BINDABLE, (6, 1, 1, 1))[0]
     for _ in range(rng.choice((0, 1, 5, 10, 20, 40))):
         policy.partners.setdefault(random_prefix(rng, policy), set()).update(random_groups(rng))
+    for _ in range(rng.choice((0, 0, 0, 1, 3))):
+        policy.blocks.add(random_prefix(rng, policy))
     for row in NAMES:
         policy.enabled[row] = rng.random() < 0.8
         if rng.random() < 0.6:
@@ -153,7 +157,7 @@ def changed(rng, old, local):
     policy = copy.deepcopy(old)
     for _ in range(rng.randrange(1, 6)):
         what = rng.choice(("row", "row", "peers", "peers", "partner", "partner gone", "rtp", "match", "unlisted",
-                           "edge", "edge gone", "device"))
+                           "block", "block gone", "edge", "edge gone", "device"))
         row = rng.choice(NAMES)
         if what == "row":
             policy.enabled[row] = not policy.enabled[row]
@@ -169,6 +173,10 @@ def changed(rng, old, local):
             policy.rtp_match = rng.choice(("dst", "src", "either"))
         elif what == "unlisted":
             policy.unlisted = rng.choice(("drop", "pass"))
+        elif what == "block":
+            policy.blocks.add(random_prefix(rng, policy))
+        elif what == "block gone" and policy.blocks:
+            policy.blocks.discard(rng.choice(sorted(policy.blocks, key=str)))
         elif what == "edge":
             policy.roles.setdefault(edge_address(rng, local), set()).add(rng.choice(ROLES))
         elif what == "edge gone" and len(policy.roles) > 1:

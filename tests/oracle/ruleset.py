@@ -26,6 +26,11 @@ LONGEST = 128           # no datagram that lies about its length is longer
 View = namedtuple("View", "name protocol source target sport dport")
 
 
+def turned(view):
+    """The view of a flow read the other way round."""
+    return view._replace(source=view.target, target=view.source, sport=view.dport, dport=view.sport)
+
+
 def views(version):
     ip = "ip" if version == 4 else "ip6"
     sent = View(f"as_sent{version}", "meta l4proto", f"{ip} saddr", f"{ip} daddr", "th sport", "th dport")
@@ -57,30 +62,45 @@ def covers(policy, view, row, listed):
     return [" ".join(ends + [ports]) for ports in port_matches(view, port, policy.rtp_match)]
 
 
-def admitting(policy, view):
+SERVING = [row for row in ROWS if row[2] != "rtp"]  # those with a service port of their own
+
+
+def admitting(policy, view, rows=ROWS):
     """(row, match) in the order in which rows decide: by list first, then those for anyone."""
     for listed in (True, False):
-        for row in ROWS:
+        for row in rows:
             if policy.enabled[row[0]] and (listed or policy.peers[row[0]] == "any"):
                 for match in covers(policy, view, row, listed):
                     yield row[0], match
 
 
-def judging(policy, view):
-    """Steps 4 to 7."""
-    rules = [f"{match} goto row-{row}" for row, match in admitting(policy, view)]
+def refusing(policy, view, rows=ROWS):
+    """(reason, match) of what rows cover and do not admit, to stand behind what they admit."""
     for enabled, reason in ((True, "not-listed"), (False, "disabled")):
-        for row in ROWS:
+        for row in rows:
             if policy.enabled[row[0]] == enabled:
-                rules += [f"{match} goto {reason}" for match in covers(policy, view, row, False)]
-    return rules + ["goto unlisted"]
+                for match in covers(policy, view, row, False):
+                    yield reason, match
+
+
+def judging(policy, view):
+    """Steps 5 to 8."""
+    back = turned(view)
+    return ([f"{match} goto row-{row}" for row, match in admitting(policy, view)] +
+            [f"{match} goto {reason}" for reason, match in refusing(policy, view)] +
+            [f"{match} goto unlisted" for _, match in admitting(policy, back, SERVING)] +
+            [f"{match} goto {reason}" for reason, match in refusing(policy, back, SERVING)] +
+            ["goto unlisted"])
 
 
 def not_refused(policy, view, target):
-    """Goes on to another chain with what steps 4 to 7 do not drop; comes back with what they do."""
+    """Goes on to another chain with what steps 5 to 8 do not drop; comes back with what they do."""
+    back = turned(view)
     rules = [f"{match} goto {target}" for _, match in admitting(policy, view)]
     if policy.unlisted == "pass":
-        rules += [f"{match} return" for row in ROWS for match in covers(policy, view, row, False)]
+        rules += [f"{match} return" for _, match in refusing(policy, view)]
+        rules += [f"{match} goto {target}" for _, match in admitting(policy, back, SERVING)]
+        rules += [f"{match} return" for _, match in refusing(policy, back, SERVING)]
         rules.append(f"goto {target}")
     return rules
 
@@ -88,9 +108,9 @@ def not_refused(policy, view, target):
 # Packets
 
 def judge(policy, version):
-    """Steps 2 and 3, and which view the rest is to take.
+    """Steps 2 to 4, and which view the rest is to take.
 
-    The gate before connection tracking is also before routing: what it is certain of, steps 5 to 7
+    The gate before connection tracking is also before routing: what it is certain of, steps 3 and 6 to 8
     included, comes before the device that the packet would leave by.
     """
     ip = "ip" if version == 4 else "ip6"
@@ -100,9 +120,14 @@ def judge(policy, version):
     own = [f"{ip} saddr @edge{version}", f"{ip} daddr @edge{version}"]
     flow = [f"ct original {ip} saddr @edge{version}", f"ct original {ip} daddr @edge{version}"]
     is_certain = policy.unlisted == "drop"
+    blocked = [f"{ip} {end} @edge{version} {ip} {other} @blocked{version} goto blocked"
+               for end, other in (("saddr", "daddr"), ("daddr", "saddr"))]
+    flow_blocked = [f"ct original {ip} {end} @edge{version} ct original {ip} {other} @blocked{version} goto blocked"
+                    for end, other in (("saddr", "daddr"), ("daddr", "saddr"))]
     return {
         f"judge{version}": [
             f"jump enters{version}",
+            *blocked,
             f"{error} goto error{version}",
             *[f"meta l4proto != {{ tcp, udp }} {end} goto no_row{version}" for end in own],
             f"ct state related goto about{version}",
@@ -117,7 +142,7 @@ def judge(policy, version):
             *[f"{end} goto invalid-state" for end in own],
             "goto pass",
         ],
-        f"related{version}": [f"jump flow_device{version}", f"goto by_flow{version}"],
+        f"related{version}": [f"jump flow_device{version}", *flow_blocked, f"goto by_flow{version}"],
         f"no_row{version}": (["goto unlisted"] if is_certain else
                              [f"ct state related goto about{version}", f"jump leaves{version}", "goto unlisted"]),
         # Any other message about a flow: redirects, source quench.
@@ -127,7 +152,7 @@ def judge(policy, version):
             *[f"{end} goto unlisted" for end in own],
             "goto pass",
         ],
-        f"about_ours{version}": [f"jump flow_device{version}", "goto unlisted"],
+        f"about_ours{version}": [f"jump flow_device{version}", *flow_blocked, "goto unlisted"],
         # TCP and UDP. A SYN is the opening of a flow of its own.
         f"ours{version}": [
             f"{syn} == syn goto opening{version}",
@@ -218,6 +243,8 @@ def sets(policy):
         lines += [f"set {group}{version} {{ type {kind}; flags interval; "
                   f"{elements(list(ipaddress.collapse_addresses(addresses(policy.listed(group)))))}}}"
                   for group in GROUPS]
+        lines.append(f"set blocked{version} {{ type {kind}; flags interval; "
+                     f"{elements(list(ipaddress.collapse_addresses(addresses(policy.blocks))))}}}")
     return lines
 
 

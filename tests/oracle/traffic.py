@@ -33,10 +33,10 @@ NEARLY = ((133, 254), (135, 64), (136, 254), (130, 2), (143, 255), (137, 255))
 class Packet:
     """What is sent at once and seen as one packet: enters by a device, or None where the gateway sends it."""
 
-    __slots__ = ("enters", "frames", "length", "questions", "kind")
+    __slots__ = ("enters", "frames", "length", "question", "kind")
 
-    def __init__(self, enters, frames, kind, questions=None, length=None):
-        self.enters, self.frames, self.kind, self.questions = enters, frames, kind, questions
+    def __init__(self, enters, frames, kind, question=None, length=None):
+        self.enters, self.frames, self.kind, self.question = enters, frames, kind, question
         self.length = length or len(frames[0])
 
 
@@ -249,23 +249,14 @@ class Traffic:
         source, target = ends
         enters = self.enters(source, target)
         frames, length = self.wrapped(source.packed, target.packed, protocol, transport, length, known)
-        questions = self.questions(ends, protocol, *question, enters) if question else None
-        return Packet(enters, self.shuffled(frames), kind, questions, length)
+        asked = self.question(ends, protocol, *question, enters) if question else None
+        return Packet(enters, self.shuffled(frames), kind, asked, length)
 
     @staticmethod
-    def questions(ends, protocol, sport, dport, enters):
-        """What to ask explain, the last about the packet as it is.
-
-        Where the way out may be wrong, and the gate before routing does not know it, first what that gate sees:
-        it drops what is certain to be dropped, for UDP also as somebody's answer.
-        """
+    def question(ends, protocol, sport, dport, enters):
+        """What to ask explain."""
         source, target = ends
-        asked = [(source.packed, target.packed, protocol, sport, dport, enters, target.device)]
-        if source.bound and enters:
-            if protocol == UDP:
-                asked.insert(0, (target.packed, source.packed, protocol, dport, sport, None, None))
-            asked.insert(0, asked[-1][:-1] + (None,))
-        return asked
+        return source.packed, target.packed, protocol, sport, dport, enters, target.device
 
     def segment(self, ends, ports, flags, seq=0, ack=0):
         """A maker of TCP segments."""
@@ -311,7 +302,7 @@ class Traffic:
         if version == 6 and protocol == 59:
             frame = packets.ipv6(source, target, 59, bytes(length - 40))
             enters = self.enters(*ends)
-            return Packet(enters, [frame], "no row", self.questions(ends, 59, 0, 1, enters))
+            return Packet(enters, [frame], "no row", self.question(ends, 59, 0, 1, enters))
         body = rng.randbytes(24)
         return self.packet(ends, protocol, lambda room: body + bytes(room - 24), length, "no row", question=(0, 1))
 
@@ -324,7 +315,7 @@ class Traffic:
         first, body = packets.extended([packets.AUTHENTICATION], protocol, make(length - 56), size=16)
         enters = self.enters(source, target)
         return Packet(enters, [packets.ipv6(source.packed, target.packed, first, body)], "authenticated",
-                      self.questions(ends, protocol, *ports, enters))
+                      self.question(ends, protocol, *ports, enters))
 
     # Packets that it cannot
 

@@ -10,20 +10,24 @@ CROWD = 1 << 18			# bytes of a message, at most
 
 HEADER = struct.Struct("=IHHIIBBH")
 U32 = struct.Struct("=I")
+U64 = struct.Struct("=Q")
 
 # Without these a request is refused; of a nest, its entries' too.
 NEEDED = {
     "interface-add": ["role", "address"], "interface-del": ["role", "address"],
     "partner-add": ["entry"], "partner-del": ["entry"], "rule-set": ["entry"],
+    "block-add": ["entry"], "block-del": ["entry"],
     "explain": ["source", "destination", "protocol", "dport"],
 }
 NEEDED_INSIDE = {"partner-entry": ["address", "prefix-len", "groups"],
-                 "nameless-entry": ["address", "prefix-len"], "rule-entry": ["row"]}
+                 "nameless-entry": ["address", "prefix-len"], "rule-entry": ["row"],
+                 "block-entry": ["address", "prefix-len"], "unblock-entry": ["address", "prefix-len"]}
 # How often among the wild; those that wait for a grace period are rare.
 WEIGHTS = {"partner-add": 30, "partner-del": 16, "interface-add": 10, "interface-del": 8,
            "rule-set": 10, "status-set": 10, "explain": 6, "status-get": 1, "stats-reset": 2,
            "begin": 2, "abort": 2, "commit": .5, "confirm": 1, "revert": .2, "partner-flush": 1, "interface-flush": .5,
-           "partner-get": 1, "interface-get": 1, "rule-get": .5, "drop-get": .5}
+           "partner-get": 1, "interface-get": 1, "rule-get": .5, "drop-get": .5,
+           "block-add": 8, "block-del": 6, "block-flush": .5, "block-get": 1, "undo": 1}
 ADDRESSES = [f"203.0.113.{n}" for n in range(1, 25)] + [f"2001:db8::{n:x}" for n in range(1, 25)]
 PREFIXES = [("198.51.100.0", 24), ("198.51.96.0", 20), ("0.0.0.0", 0), ("128.0.0.0", 1), ("::", 0),
             ("2001:db8:1::", 48), ("2001:db8::", 32), ("8000::", 1), ("224.0.0.0", 3)]
@@ -34,6 +38,7 @@ NOT_MEANT = ["0.0.0.0", "127.0.0.1", "224.0.0.1", "255.255.255.255", "::", "::1"
 DOMAINS = ["a.example", "b.example", "host:sip.a.example", "x" * 63 + ".example"]
 NAMES = ["skype", "a b", "b\u00fcro", "x" * 63]
 DEVICES = ["ext0", "int0", "d" * 15]
+ENDS = [1 << 33, (1 << 64) - 1]	# not while anybody looks on
 
 
 class Message:
@@ -103,6 +108,8 @@ class Maker:
             values += [bytes([0]) + rng.randbytes(checks["exact-len"] - 1) for _ in range(4)]
         elif attribute.type == "binary":
             values = [self.address(address) for address in ADDRESSES]
+        elif attribute.type == "u64":
+            values = [U64.pack(n) for n in ENDS]
         elif attribute.mask:
             values = [U32.pack(n) for n in range(1, 1 << len(attribute.words))]
         elif attribute.words:
@@ -140,6 +147,8 @@ class Maker:
                 payload = rng.choice(NAMES).encode() + b"\0"
             elif name == "domain":
                 payload = rng.choice(DOMAINS).encode() + b"\0"
+            elif attribute.type == "u64":
+                payload = U64.pack(rng.choice(ENDS))
             elif attribute.type == "flag":
                 payload = None	# who leaves must not stand before who comes
             elif attribute.mask:
@@ -160,7 +169,11 @@ class Maker:
                        {"enabled": None, "peers": None}]
         else:
             spoiled = [{name: None} for name in NEEDED_INSIDE[set_]]
-            spoiled += [{"groups": u32(0)}, {"groups": u32(64)}, {"prefix-len": u32(129)}]
+            spoiled += [{"prefix-len": u32(129)}]
+            if "groups" in self.spec.sets[set_]:
+                spoiled += [{"groups": u32(0)}, {"groups": u32(64)}]
+            if "until" in self.spec.sets[set_]:
+                spoiled += [{"until": U64.pack(0)}, {"until": u32(1)}]
             spoiled += [{"address": self.address("198.51.100.1"), "prefix-len": u32(24)},
                         {"address": self.address("198.51.100.0"), "prefix-len": u32(33)},
                         {"address": self.address("2001:db8::1"), "prefix-len": u32(127)},
@@ -171,8 +184,9 @@ class Maker:
             if "name" in self.spec.sets[set_]:
                 spoiled += [{"name": payload} for payload in
                             (b"a\nb\0", b"\x7f\0", b"x", b"x" * 64 + b"\0")]
-            spoiled += [{"domain": payload} for payload in
-                        (b"A.example\0", b"a..example\0", b"host:\0", b"a" * 64 + b"\0", b"a" * 259 + b"\0")]
+            if "domain" in self.spec.sets[set_]:
+                spoiled += [{"domain": payload} for payload in
+                            (b"A.example\0", b"a..example\0", b"host:\0", b"a" * 64 + b"\0", b"a" * 259 + b"\0")]
             yield self.inner(set_) + attr(self.last + 1, b"")
             yield self.inner(set_) + b"\x03\0\0\0"
         for instead in spoiled:

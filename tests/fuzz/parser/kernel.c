@@ -19,6 +19,7 @@ struct pair {
 	uint32_t mask;		/* of roles or groups */
 	char text[64];		/* device or name */
 	char domain[NF_EDGE_DOMAIN_MAX + 1];
+	uint64_t until;		/* of a block, whose reason is in text */
 };
 
 struct kept {
@@ -28,6 +29,8 @@ struct kept {
 	size_t interface_count;
 	struct pair *partners;
 	size_t partner_count;
+	struct pair *blocks;
+	size_t block_count;
 };
 
 static struct kept staged, in_force;
@@ -53,6 +56,7 @@ static void set_defaults(struct kept *kept)
 
 	free(kept->interfaces);
 	free(kept->partners);
+	free(kept->blocks);
 	memset(kept, 0, sizeof(*kept));
 	memset(kept->settings.ports + 50000 / 8, 0xff, 10000 / 8);	/* 50000 to 59999 */
 	for (i = 0; i < NF_EDGE_ROW_COUNT; i++) {
@@ -224,12 +228,32 @@ const struct nl_error *__wrap_nl_error(const struct nl *nl)
 	return &error;
 }
 
-int __wrap_nl_begin(struct nl *nl)
+int __wrap_nl_begin(struct nl *nl, bool copy)
 {
 	(void)nl;
+	if (copy)
+		return refused("nobody asked for that");
 	set_defaults(&staged);
 	kept = &staged;
 	return 0;
+}
+
+bool __wrap_nl_begun(const struct nl *nl)
+{
+	(void)nl;
+	return kept == &staged;
+}
+
+void __wrap_nl_based_on(struct nl *nl, uint32_t generation)
+{
+	(void)nl;
+	(void)generation;
+}
+
+/* So that diff's commands may lead to no address. */
+void __wrap_nl_allow_open(struct nl *nl)
+{
+	(void)nl;
 }
 
 int __wrap_nl_commit(struct nl *nl, uint32_t seconds)
@@ -445,6 +469,52 @@ int __wrap_nl_partner_flush(struct nl *nl, uint32_t groups)
 	return 0;
 }
 
+int __wrap_nl_block_add(struct nl *nl, const struct entry *list, size_t count, bool tolerant)
+{
+	struct pair *pair;
+	size_t i;
+
+	(void)nl;
+	for (i = 0; i < count; i++) {
+		const char *reason = list[i].text ? list[i].text : "";
+
+		if (!whole(&list[i].prefix))
+			return refused("host bits are set");
+		if (!meant(&list[i].prefix))
+			return refused("cannot be meant");
+		if (!partner_name(reason))
+			return refused("bad reason");
+		pair = find(kept->blocks, kept->block_count, &list[i].prefix, NULL);
+		if (pair && !tolerant && pair->until == list[i].until && !strcmp(pair->text, reason))
+			return refused("block exists");
+		if (!pair)
+			pair = append(&kept->blocks, &kept->block_count, &list[i].prefix);
+		pair->until = list[i].until;
+		strcpy(pair->text, reason);
+	}
+	return 0;
+}
+
+int __wrap_nl_block_del(struct nl *nl, const struct entry *list, size_t count, bool tolerant)
+{
+	struct pair *pair = find(kept->blocks, kept->block_count, &list->prefix, NULL);
+
+	(void)nl;
+	if (tolerant || count != 1)
+		return refused("nobody asked for that");
+	if (!pair)
+		return refused("block does not exist");
+	drop(kept->blocks, &kept->block_count, pair);
+	return 0;
+}
+
+int __wrap_nl_block_flush(struct nl *nl)
+{
+	(void)nl;
+	kept->block_count = 0;
+	return 0;
+}
+
 /* Every name that has not got an "x" has an address. */
 bool __wrap_dns_lookup(struct lookup *list, size_t count, const char *resolver)
 {
@@ -477,6 +547,10 @@ int __wrap_nl_status(struct nl *nl, struct status *status)
 	memset(status, 0, sizeof(*status));
 	status->settings = in_force.settings;
 	status->generation = 1;
+	status->left = -1;	/* nothing waits for its confirmation */
+	status->interfaces = in_force.interface_count;
+	status->partners = in_force.partner_count;
+	status->blocks = in_force.block_count;
 	return 0;
 }
 
@@ -515,7 +589,24 @@ static void add_entry(struct entry **list, size_t *count, const struct pair *pai
 		.mask = mask,
 		.text = pair->text[0] ? strdup(pair->text) : NULL,
 		.domain = pair->domain[0] ? strdup(pair->domain) : NULL,
+		.until = pair->until,
 	};
+}
+
+/* Whoever asks for those that cover an address has more than he asked for. */
+int __wrap_nl_blocks(struct nl *nl, const struct prefix *covers, struct entry **list, size_t *count)
+{
+	size_t i;
+
+	(void)nl;
+	(void)covers;
+	*list = NULL;
+	*count = 0;
+	if (in_force.block_count)
+		qsort(in_force.blocks, in_force.block_count, sizeof(struct pair), order);
+	for (i = 0; i < in_force.block_count; i++)
+		add_entry(list, count, &in_force.blocks[i], 0);
+	return 0;
 }
 
 int __wrap_nl_interfaces(struct nl *nl, uint32_t roles, struct entry **list, size_t *count)
@@ -551,5 +642,27 @@ int __wrap_nl_partners(struct nl *nl, const struct partner_filter *filter, struc
 		qsort(in_force.partners, in_force.partner_count, sizeof(struct pair), order);
 	for (i = 0; i < in_force.partner_count; i++)
 		add_entry(list, count, &in_force.partners[i], in_force.partners[i].mask);
+	return 0;
+}
+
+/* Whoever reads the counters of partners finds these. */
+int __wrap_nl_partners_take(struct nl *nl, const struct partner_filter *filter,
+			    nl_take_entries *take, void *context)
+{
+	static const struct entry list[] = {
+		{ .prefix = { 4, 24, { 198, 51, 100 } }, .mask = 1 << NF_EDGE_GROUP_PIC,
+		  .text = "voice \"provider\" \\ \342\200\256", .seen = true, .packets = 7 },
+		{ .prefix = { 4, 32, { 198, 51, 100, 7 } }, .mask = 1 << NF_EDGE_GROUP_FEDERATION,
+		  .domain = "contoso.com", .seen = true, .packets = 9 },
+		{ .prefix = { 4, 32, { 198, 51, 100, 7 } }, .mask = 1 << NF_EDGE_GROUP_XMPP,
+		  .text = "contoso", .domain = "xmpp.contoso.com", .seen = true, .packets = 9 },
+		{ .prefix = { 16, 48, { 0x20, 1, 0xd, 0xb8 } }, .mask = 1 << NF_EDGE_GROUP_PIC,
+		  .seen = true },
+	};
+
+	(void)nl;
+	(void)filter;
+	take(context, list, 2, true);
+	take(context, list + 2, 2, false);
 	return 0;
 }

@@ -132,7 +132,7 @@ def as_the_module():
     seed("drop-chosen", LINES[10], event("drop-ntf", DROP))
     seed("metrics", "stats --openmetrics", do_status, rows, reasons)
     seed("save", "save", do_status, rows, interfaces, partners, do_status)
-    seed("load", "load -", ACK, ACK, ACK, ACK, ACK, ACK, ACK)
+    seed("load", "load -", interfaces, *[ACK] * 7, interfaces)
     seed("refresh", "partner refresh", partners[1:])
     seed("interrupted", "partner list", answer(PARTNER, MULTI | nl.DUMP_INTR), DONE, partners)
     seed("refused", LINES[14], error(-17, sentence(b"partner exists\0"), offset(84)))

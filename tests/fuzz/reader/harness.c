@@ -89,6 +89,7 @@ static const uint8_t *input;
 static size_t left;		/* bytes of it */
 static uint32_t sequence;	/* of the request that waits for an answer */
 static int family_messages;	/* of the controller, still to come */
+static bool family_is_told;	/* by us, and not by the input */
 
 int __wrap_genl_connect(struct nl_sock *sock);
 int __wrap_nl_send_iovec(struct nl_sock *sock, struct nl_msg *message, struct iovec *parts,
@@ -101,9 +102,11 @@ enum live __wrap_live_wait(int fd, int milliseconds);
 int __wrap_nanosleep(const struct timespec *time, struct timespec *rest);
 bool __wrap_dns_lookup(struct lookup *list, size_t count, const char *resolver);
 
+/* The family is asked for on each socket. */
 int __wrap_genl_connect(struct nl_sock *sock)
 {
 	(void)sock;
+	family_messages = family_is_told ? 2 : 0;
 	return 0;
 }
 
@@ -280,13 +283,6 @@ struct text {
 	size_t length;
 };
 
-static FILE *sure(FILE *file)
-{
-	if (!file)
-		abort();
-	return file;
-}
-
 /* With the standard streams in memory. */
 static int run(const struct line *line, const struct options *options, struct text *out,
 	       struct text *err)
@@ -374,7 +370,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		.json = data[1] & OPTION_JSON, .pretty = data[1] & OPTION_PRETTY,
 		.quiet = data[1] & OPTION_QUIET,
 	};
-	family_messages = data[1] & OPTION_FAMILY ? 0 : 2;
+	family_is_told = !(data[1] & OPTION_FAMILY);
 	input = data + 2;
 	left = size - 2;
 	code = run(line, &options, &out, &err);

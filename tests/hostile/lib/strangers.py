@@ -183,6 +183,9 @@ class Owner(Stranger):
             "refused": lambda: self.command(client, "partner-add", crowd.hosts(OTHERS - 4000, 4000) + half),
             "largest gone": lambda: self.command(client, "partner-del", crowd.gone(OTHERS, LARGEST, 3) + tolerant),
             "nested": lambda: self.command(client, "partner-add", nested + tolerant),
+            "blocked": lambda: self.command(client, "block-add", crowd.gone(OTHERS + rng.randrange(9), LARGEST, 3) + tolerant),
+            "blocked no more": lambda: self.command(client, rng.choice(("block-flush", "undo"))),
+            "undone": lambda: self.command(client, "undo"),
             "rows": lambda: self.command(client, "rule-set", for_rows),
             "idle": lambda: self.command(client, "partner-get", self.spec.pack("edge", self.no_match()), DUMP),
         }
@@ -220,7 +223,7 @@ class Owner(Stranger):
         def begin():
             client = Genl(self.spec)
             clients.append(client)
-            self.command(client, "begin")
+            self.command(client, "begin", self.spec.pack("edge", {"copy": True}) if self.rng.random() < .05 else b"")
             self.command(client, "partner-add", some)
 
         def close():
@@ -238,7 +241,7 @@ class Owner(Stranger):
         def commit():
             self.command(family, "begin")
             self.command(family, "partner-add", self.crowd.hosts(OTHERS, 4000) + self.crowd.tolerant)
-            self.command(family, "commit", self.spec.pack("edge", {"confirm": 1000}))
+            self.command(family, "commit", self.spec.pack("edge", {"confirm": 1000, "open": True}))
             self.command(family, "revert")
         return [step] * 40 + [end] * 4 + [commit]
 

@@ -28,12 +28,13 @@ from nl import DUMP, NESTED, Refused, attr  # noqa: E402
 PARTNERS = int(os.environ.get("NF_EDGE_STRETCHES_PARTNERS", 1000000))
 LIST = int(os.environ.get("NF_EDGE_STRETCHES_LIST", 16384))
 PROFILE = bool(os.environ.get("NF_EDGE_STRETCHES_PROFILE"))
+BLOCKS = 65536				# the most that there may be
 DUPLICATES, DOMAINS, CROWDED = min(4000, LIST), min(500, LIST), 40
 FIRST, STEP = 0x0A000001, 7		# the large table's hosts
 OTHERS = 0x64000001			# hosts that are not in it
 HALF = 0x00000000			# 0.0.0.0/1
 CLONE_NEWNET = 0x40000000
-PARTS = "lists", "domains", "listings", "decisions", "flushes", "sizes", "rest", "ends"
+PARTS = "lists", "domains", "listings", "decisions", "flushes", "sizes", "blocks", "copies", "rest", "ends"
 
 
 class Probe:
@@ -134,7 +135,7 @@ class Cases:
         for payload in lists[:-1]:
             do("partner-add", payload)
         self.case("the last list of a load", do, "partner-add", lists[-1])
-        self.case("a commit into an empty policy", do, "commit")
+        self.case("a commit into an empty policy", do, "commit", {"open": True})
 
     def lists(self):
         crowd = self.crowd
@@ -193,20 +194,20 @@ class Cases:
         do("begin")
         for payload in crowd.lists(FIRST, PARTNERS, STEP):
             do("partner-add", payload)
-        self.case("a commit that says what is in force", do, "commit")
+        self.case("a commit that says what is in force", do, "commit", {"open": True})
         do("begin")
         for payload in crowd.lists(FIRST + 1, PARTNERS, STEP):
             do("partner-add", payload)
-        self.case("a commit to be confirmed", do, "commit", {"confirm": 1000})
+        self.case("a commit to be confirmed", do, "commit", {"confirm": 1000, "open": True})
         self.case("a large policy comes back", do, "revert")
         do("begin")
         do("partner-add", crowd.hosts(FIRST, 1) + crowd.tolerant)
-        do("commit", {"confirm": 1000})
+        do("commit", {"confirm": 1000, "open": True})
         self.case("a small policy is confirmed, and the large one goes", do, "confirm")
         self.large()
         do("begin")
         do("partner-add", crowd.hosts(FIRST, 1) + crowd.tolerant)
-        do("commit", {"confirm": 1})
+        do("commit", {"confirm": 1, "open": True})
         self.probe.start()
         generation = do("status-get")["generation"]
         lab.until(lambda: do("status-get")["generation"] != generation)
@@ -245,6 +246,42 @@ class Cases:
             else:
                 self.delete(payload)
 
+    def blocks(self):
+        """As many as there may be."""
+        do, command, crowd = self.genl.do, self.command, self.crowd
+        for at in range(0, BLOCKS, LIST):
+            payload = crowd.gone(FIRST + STEP * at, min(LIST, BLOCKS - at), STEP)
+            if at + LIST < BLOCKS:
+                command("block-add", payload)
+        self.case("the last list of blocks", command, "block-add", payload)
+        self.case("a block too many", command, "block-add", crowd.gone(OTHERS, 1))
+        self.case("a list of blocks there already", command, "block-add", payload + crowd.tolerant)
+        self.case("a listing of blocks that no address matches", self.genl.dump, "block-get", {"address": "223.255.255.255"})
+        self.case("blocks listed", self.genl.dump, "block-get")
+        self.case("a block goes", command, "block-del", crowd.gone(FIRST, 1))
+        self.case("a block comes", command, "block-add", crowd.gone(FIRST, 1))
+        self.case("all blocks go", do, "block-flush")
+        self.case("all blocks come back", do, "undo")
+        do("block-flush")
+
+    def copies(self):
+        """What is kept of a large policy, to be brought back or to be changed elsewhere."""
+        do, crowd = self.genl.do, self.crowd
+        self.large()
+        self.add(crowd.hosts(OTHERS, LIST, 3), False)
+        self.case("the largest list is undone", do, "undo")
+        self.case("the largest list is undone, and comes again", do, "undo")
+        do("partner-flush")
+        self.case("a flush is undone", do, "undo")
+        self.case("a flush is undone, and all go again", do, "undo")
+        do("undo")
+        self.case("a large policy is copied", do, "begin", {"copy": True})
+        self.case("one more in the copy", do, "partner-add", crowd.hosts(OTHERS + 1, 1))
+        self.case("the copy is listed", self.listing, staged=True)
+        self.case("the copy is committed", do, "commit", {"open": True})
+        do("begin", {"copy": True})
+        self.case("a copy ends", do, "abort")
+
     def rest(self):
         """What has nothing to do with partners."""
         do = self.genl.do
@@ -253,7 +290,7 @@ class Cases:
         for n in range(4095):
             do("interface-add", {"role": "access", "address": f"198.18.{n >> 8}.{n & 255}" if n else "198.19.0.1"})
         self.case("the last Edge address of 4,096", do, "interface-add", {"role": "access", "address": "198.20.0.1", "dev": "ext0"})
-        do("commit")
+        do("commit", {"open": True})
         self.case("Edge addresses listed", self.genl.dump, "interface-get")
         self.case("Edge addresses flushed", do, "interface-flush")
         self.large()
