@@ -283,9 +283,9 @@ def main():
     section(f"{total - wrong} of {total} attempts ended as the policy says")
     if "--shell" in sys.argv:
         print("You are on the appliance: edgectl is on the PATH, `ip netns exec alice bash` makes "
-              "you alice; exit ends it.")
+              "you alice; exit ends it. Tab completes.")
         os.environ["PATH"] = os.path.dirname(EDGECTL) + ":" + os.environ["PATH"]
-        subprocess.run([os.environ.get("SHELL", "/bin/bash")], check=False)
+        subprocess.run(["bash", "--rcfile", os.path.join(HERE, "shell.bash"), "-i"], check=False)
     # servers are threads that never end
     sys.stdout.flush()
     os._exit(1 if wrong else 0)

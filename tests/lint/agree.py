@@ -110,6 +110,20 @@ def quoted_sources(policy):
         yield [row, where[row], words]
 
 
+def topics(kind):
+    """topics.c's, of a kind: name to what it is."""
+    return {name: what for found, name, what in re.findall(
+        r'\{ "(\w+)", "([\w-]+)",\n\t  "(.*)",$', read("tools/edgectl/topics.c"), re.M) if found == kind}
+
+
+def row_in_words(row):
+    """How help tells of one of const_rows()."""
+    name, _, protocol, port, opener, answers, peers, _ = row
+    ends = [f"an {end} address" if end in uapi_lists()["ROLE"] else end for end in (opener, answers)]
+    ports = ", or the ports of edgectl rtp," if name == "av-rtp-out" else ""
+    return f"{protocol} {port}{ports} from {ends[0]} to {ends[1]}, peers {peers} by default: "
+
+
 # ---- characters ----
 
 def unshown():
@@ -155,9 +169,13 @@ def man_names(text, what):
 def staged_commands():
     """Those of main.c's table that a policy takes up, as they stand in a file: with their values,
     and without what would have to be looked up."""
-    for usage in re.findall(r'^\t\{ "\w+", (?:"\w+"|NULL), \d,\s+"([^"]*)",[^{}]*?, policy_\w+ \},$',
+    for usage in re.findall(r'^\t\{ "\w+", (?:"\w+"|NULL), \d,\s+"([^"]*)",[^{}]*?, policy_\w+, true \},$',
                             read("tools/edgectl/main.c"), re.M):
-        yield re.sub(r"^(\w+) \[(.*)\]$", r"\1 \2", usage).replace("|DOMAIN", "")
+        usage = re.sub(r"^(\w+) \[(.*)\]$", r"\1 \2", usage).replace("|DOMAIN", "")
+        if usage.startswith("block add name"):
+            continue
+        # what stands for something else tomorrow
+        yield usage.replace("[name TEXT] [until", "[until").replace("DURATION|", "")
 
 
 # ---- JSON ----
@@ -201,8 +219,8 @@ def man_json(man, schema):
     section = re.search(r"^\.SH JSON$(.*?)^\.SH ", man, re.M | re.S).group(1)
     for command, text in re.findall(r"^\.TP\n([^\n]*)\n(.*?)(?=^\.TP|^\.PP|\Z)", section, re.M | re.S):
         keys = set(re.findall(r'(?<![:|])"(\w+)"', text))
-        if "as rule list" in text:
-            keys |= schema_keys(schema["properties"]["rule list"], schema)
+        for other in re.findall("as (rule list|diff)", text):
+            keys |= schema_keys(schema["properties"][other], schema)
         yield command, sorted(keys)
 
 
@@ -224,6 +242,14 @@ tap.equal("they are those that Unicode does not show", uapi=[
 policy = read(POLICY)
 rows = list(const_rows())
 head = "| row | class | protocol | port | from | to | peers | source |"
+for kind in lists:
+    tap.equal(f"help knows every {kind.lower()}", uapi=names[kind], topics=list(topics(kind.lower())))
+tap.equal("help tells of a row what the const table has", table=[row_in_words(row) for row in rows],
+          topics=[what[:len(row_in_words(row))] for row, what in zip(rows, topics("row").values())])
+for reason, what in topics("reason").items():
+    entry = re.search(rf"^\.TP\n{reason}\n(.*?)^\.(?:TP|SH)", manual.text("edgectl.8"), re.M | re.S)
+    tap.check(f"edgectl(8) defines {reason} as help does", entry and " ".join(entry.group(1).split()).startswith(what),
+              entry and entry.group(1), what)
 tap.equal("the const table has the uapi header's rows", table=[row[0] for row in rows],
           uapi=names["ROW"])
 tap.equal("edgectl knows what each row is about", tool=list(tool_rows()),
@@ -269,10 +295,13 @@ tap.equal("edgectl(8) has the commands of --help", help=usages,
 options = re.findall(r"^  -(\w), --(\w+)( [A-Z]+)?", about, re.M)
 tap.equal("each entry begins with what --help of the command says",
           help=list(help_sentences(usages)), man=list(man_sentences(man).items()))
+of_changes = re.findall(r"^      --([\w-]+)( [A-Z]+)?", about, re.M)
+tap.equal("... and those of a change", help=of_changes, man=[
+    found for found in re.findall(r"^\.TP\n--([\w-]+)( [A-Z]+)?$", man, re.M) if found[0].endswith(("run", "confirm"))])
 tap.equal("edgectl(8) has the options of --help", help=options,
           man=re.findall(r"^\.TP\n-(\w), --(\w+)( [A-Z]+)?$", man, re.M))
 tap.equal("the completion has them too", help=[
-    word for short, long, _ in options for word in (f"-{short}", f"--{long}")],
+    word for short, long, _ in options for word in (f"-{short}", f"--{long}")] + [f"--{long}" for long, _ in of_changes],
     completion=run(EDGECTL, "--complete", "-").split())
 tap.equal("nf_edge-policy(5) has the commands of policy files", code=list(staged_commands()),
           man=re.findall(r"^\.TP\n([a-z].*)$", policy_man, re.M))
@@ -293,6 +322,9 @@ for what, name, listed_there in (
         ("verdicts", "VERDICT", explain["verdict"]),
         ("findings", "FINDING", explain["rows"]["items"]["properties"]["finding"])):
     tap.equal(f"the schema's {what}", schema=listed_there["enum"], uapi=names[name])
+tap.equal("edgectl(8) has the findings", uapi=sorted(names["FINDING"]), man=sorted(re.findall(
+    r"[a-z-]+", re.sub(r"\b(and|admit|would, but.*?address|do not)\b", "", re.search(
+        r"^finding:\n(.*?)do not\.$", man, re.M | re.S).group(1), flags=re.S))))
 
 tap.equal("design.md has every file of the module", code=sorted(
     path for path in glob.glob("kmod/*.c") if not path.endswith("_test.c")),

@@ -12,7 +12,7 @@ import sys
 
 TREE = os.path.realpath(os.path.join(os.path.dirname(__file__), "../.."))
 sys.path.insert(0, os.path.join(TREE, "tests/lib"))
-from shells import SHELLS  # noqa: E402
+from shells import SHELLS, Inside  # noqa: E402
 from tap import Tap  # noqa: E402
 
 EDGECTL = os.path.join(TREE, "tools/edgectl/edgectl")
@@ -109,15 +109,14 @@ wanted = {(): list(commands), ("help", "partner"): commands["partner"]}
 wanted.update({(name,): below + ["help"] for name, below in commands.items() if below})
 for usage in usages:
     thing = usage.split()[0]
-    if usage == "help [OBJECT] [COMMAND]":      # a COMMAND is the OBJECT's
-        usage = "help [OBJECT]"
+    usage = usage.removesuffix(" [COMMAND]")    # of help, where it is the OBJECT's
     for words, what in expectations(usage, 2 if commands[thing] else 1, lists):
         if words != [thing] or not commands[thing]:
             wanted.setdefault(tuple(words), []).extend(what)
 faults = []
 for words, what in wanted.items():
     got = without_devices(completes(*words))
-    if sorted(got) != sorted(set(what)):
+    if sorted(set(got)) != sorted(set(what)):
         faults.append(f"after {' '.join(words)!r} it offers {got}, not {what}")
 tap.check("what may follow is what --help says", len(wanted) > len(usages) and not faults, *faults)
 
@@ -129,9 +128,20 @@ for name, words, what in (
         ("of a list, what is not in it yet", ["interface", "list", "a"], ["access", "av"]),
         ("the last of a list", ["monitor", "row", "xmpp-in,xmpp-"],
          ["xmpp-in,xmpp-out", "xmpp-in,xmpp-gateway-in"]),
-        ("objects and commands may be shortened", ["int", "f", "i"], ["internal"]),
+        ("objects and commands may be shortened", ["int", "a", "i"], ["internal"]),
         ("options before are passed over", ["-jq", "--pretty", "rtp", "m"], ["match"]),
         ("options", ["--ne"], ["--netns"]),
+        ("those of a change", ["--dr"], ["--dry-run"]),
+        ("behind a change, too", ["partner", "del", "x", "-"], ["--dry-run", "--confirm"]),
+        ("... once", ["mode", "--dry-run", "off", "--confirm", "60", "-"], []),
+        ("... where they are passed over", ["mode", "--confirm", "60", "o"], ["off"]),
+        ("... and not behind what changes nothing", ["partner", "list", "-"], ["--csv"]),
+        ("options of load", ["load", "--"], ["--dry-run", "--confirm", "--merge", "--open"]),
+        ("... the other one", ["load", "--merge", "--o"], ["--open"]),
+        ("that of check", ["check", "--"], ["--enforced"]),
+        ("commands of the block list", ["block", ""], ["list", "add", "del", "flush", "help"]),
+        ("what a block may have", ["block", "add", "192.0.2.1", "u"], ["until"]),
+        ("... and all of them go by a word", ["block", "flush", ""], ["all"]),
         ("no name space, no answer", ["-n", "no such name", "rtp", "m"], [])):
     answer = subprocess.run([EDGECTL, "--complete", *words], capture_output=True, text=True, check=False)
     tap.check(name, answer.stdout.splitlines() == what, words, answer)
@@ -139,7 +149,8 @@ for name, words, what in (
 lines = [["edgectl", ""]] + [["edgectl", name, ""] for name, below in commands.items() if below]
 lines += [line.split(" ") for line in (
     "edgectl partner a", "edgectl rule set xmpp-in peers ", "edgectl stats --o", "edgectl --v",
-    "edgectl -q monitor reason malformed,disabled,un", "edgectl load --confirm 60 f")]
+    "edgectl -q monitor reason malformed,disabled,un", "edgectl load --confirm 60 f",
+    "edgectl load --merge f", "edgectl partner add 192.0.2.1 --")]
 for name, shell in SHELLS.items():
     with shell() as asked:
         with open(os.path.join(asked.home, "file.conf"), "w", encoding="ascii"):
@@ -152,4 +163,9 @@ for name, shell in SHELLS.items():
         if sorted(got) != sorted(want) or not want:
             faults.append(f"after {' '.join(words)!r} it offers {got}, not {want}")
     tap.check(f"{name} offers that, and files", not faults, *faults)
+with Inside() as bash:
+    for line, last in (("group federation,", "federation,"), ("group federation,p", "federation,pic"),
+                       (r"group federation\,p", "federation,pic"), ("--dr", "--dry-run")):
+        got = bash.tabs(f"edgectl partner add 192.0.2.1 {line}")
+        tap.check(f"bash adds nothing but the word: {line} and Tab three times", got[-1] == last, got)
 tap.done()

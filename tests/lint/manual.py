@@ -38,6 +38,7 @@ tap.check("nf_edge-policy(5) has examples", len(files) > 4, files)
 for number, file in enumerate(files, 1):
     answer = subprocess.run([f"{SOURCES}/edgectl", "check", "-"], input=file, capture_output=True,
                             text=True, check=False)
+    want = "" if "interface add" in file else "edgectl: warning: -: no Edge address: nothing will be enforced\n"
     tap.check(f"edgectl check has nothing against example {number}",
-              answer.returncode == 0 and not answer.stdout + answer.stderr, answer, file)
+              answer.returncode == 0 and answer.stdout + answer.stderr == want, answer, file)
 tap.done()

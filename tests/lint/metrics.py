@@ -65,9 +65,9 @@ def shell_line():
     return script.replace("\\\n", " ").replace("\\\\", "\\").replace("%%", "%")
 
 
-def service(path, directory):
+def service(path, directory, options=""):
     """Runs it; the exit status, and what lies in the directory then."""
-    status = subprocess.run(["sh", "-uc", shell_line()], env={"PATH": f"{path}:/usr/bin:/bin", "TEXTFILES": directory},
+    status = subprocess.run(["sh", "-uc", shell_line()], env={"PATH": f"{path}:/usr/bin:/bin", "TEXTFILES": directory, "OPTIONS": options},
                             capture_output=True, check=False).returncode
     files = {}
     for name in os.listdir(directory):
@@ -134,6 +134,18 @@ tap.check("and no other has", not [key for key in found if key[0].endswith("_tot
 tap.check("every family has its help", all(family.documentation for family in families))
 states = [key for key, value in found.items() if key[0] in ("nf_edge_mode", "nf_edge_unlisted") and value]
 tap.check("one mode, and one fate of what is unlisted, is in force", len(states) == 2, states)
+busy = subprocess.run([edgectl, "stats", "--openmetrics", "--partners", "2"], capture_output=True, text=True,
+                      check=True).stdout
+partners = {key: value for key, value in samples(text_string_to_metric_families(busy)).items() if "partner_p" in key[0]}
+tap.check("the busiest partners are told, each once, with all of its groups", partners == {
+    ("nf_edge_partner_packets_total", ("address", "198.51.100.7/32"), ("groups", "federation,xmpp"), ("name", "contoso")): 9,
+    ("nf_edge_partner_packets_total", ("address", "198.51.100.0/24"), ("groups", "pic"),
+     ("name", 'voice "provider" \\ <U+202E>')): 7}, partners)
+for number in "0", "1001", "many":
+    refused = subprocess.run([edgectl, "stats", "--openmetrics", "--partners", number], capture_output=True, text=True,
+                             check=False)
+    tap.check(f"{number} partners are not taken", (refused.returncode, refused.stderr) == (
+        2, f'edgectl: bad number of partners "{number}" (1 to 1000)\n'), refused)
 refused = subprocess.run([edgectl, "-j", "stats", "--openmetrics"], capture_output=True, text=True, check=False)
 tap.check("it is not JSON, and says so", refused.returncode == 2 and refused.stderr.count("\n") == 1, refused)
 
@@ -151,6 +163,12 @@ tap.check("promtool has nothing to say against it", status == 0 and not said, st
 older = list(older_families(files.get("nf_edge.prom", "")))
 tap.check("its counters are counters there", {**samples(older), MOMENT: 0} == {**found, MOMENT: 0} and
           {family.type for family in older} == {"counter", "gauge"}, {family.name: family.type for family in older})
+status, files = service(scratch, textfiles, "--partners 3")
+found_there = samples(older_families(files.get("nf_edge.prom", "")))
+tap.check("with the busiest partners, when it is told so", status == 0 and found_there.items() >= partners.items()
+          and len(found_there) == len(found) + 3, status, found_there)
+status, said = promtool("check", "metrics", text=files.get("nf_edge.prom", ""))
+tap.check("... promtool has nothing to say against that", status == 0 and not said, status, said)
 os.mkdir(os.path.join(scratch, "broken"))
 with open(os.path.join(scratch, "broken/edgectl"), "w", encoding="utf-8") as file:
     file.write("#!/bin/sh\necho '# TYPE half'\nexit 1\n")

@@ -20,7 +20,8 @@ KMOD = {
     "prefix": "edge memo tree",
     "counters": "edge",
     "memo": "edge",
-    "policy": "edge judge ports prefix",        # the table of rows, the law out of line
+    "blocks": "edge tree",
+    "policy": "blocks edge judge ports prefix",        # the table of rows, the law out of line
     "judge": "policy",                          # the law
     "flow": "edge",                             # knows no configuration
     "config": "counters policy hook events",    # registers the hooks with the first address, tells when it goes back
@@ -31,7 +32,13 @@ KMOD = {
     "main": "config netlink events sysfs",      # and nothing knows main
 }
 TOOL = {
-    "parse": "uapi",
+    "words": "",
+    "text": "uapi",
+    "prefix": "",
+    "op": "uapi prefix",
+    "value": "op text words",                   # a word
+    "line": "op value",                         # a line
+    "parse": "line op prefix text value words", # a command
     "live": "",
     "nl": "parse",
     "probe": "parse",
@@ -39,9 +46,19 @@ TOOL = {
     "out": "parse",
     "dns": "parse",
     "edgectl": "dns live nl out parse policy",  # what the commands share
-    "main": "edgectl",
+    "change": "edgectl",
+    "left": "edgectl",                          # what a change leaves
+    "event": "edgectl",                         # what has happened, in words
+    "ledger": "nl parse",
+    "journal": "out",
+    "main": "edgectl words",
     "complete": "edgectl",
     "cmd_*": "edgectl",
+    "topics": "",
+    "cmd_help": "edgectl topics words",
+    "cmd_monitor": "edgectl event",
+    "cmd_log": "edgectl event journal ledger",
+    "cmd_report": "edgectl event ledger",
     "cmd_doctor": "edgectl probe",              # alone looks beside the module
 }
 
@@ -56,13 +73,13 @@ PRIVATE = {
         r"netlink/.*|linux/netlink\.h": "nl probe",  # the module's family; the kernel's own
         r"netlink/genl/.*|linux/genetlink\.h": "nl",
         r"linux/(rtnetlink|netfilter/.*)\.h": "probe",
-        r"jansson\.h": "out",
+        r"jansson\.h": "out ledger",
         r"ares\.h|arpa/nameser\.h": "dns",
-        r"csv\.h": "cmd_import",
+        r"csv\.h": "cmd_import out",
     },
 }
 
-PER_PACKET = "edge ports prefix tree roll memo counters policy judge flow hook"
+PER_PACKET = "edge ports blocks prefix tree roll memo counters policy judge flow hook"
 EVERYWHERE = " ".join(KMOD)
 
 

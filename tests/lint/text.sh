@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Every file names its licence, is spelled like English, and is good YAML where it is YAML.
+# Every file names its licence, is spelled like English, and is good YAML where it is YAML; and
+# every test can be run.
 
 cd "$(dirname "$0")/../.." || exit
 . tests/lib/lint.sh
@@ -15,6 +16,12 @@ for file in "${files[@]}"; do
 	head -n 5 "$file" | grep -aq 'SPDX-License-Identifier: GPL-2\.0-only' || echo "$file: names no licence"
 done >"$scratch/spdx"
 findings spdx <"$scratch/spdx"
+
+# tests/run would leave it out without a word
+tree_files tests | while IFS= read -r file; do
+	[ -x "$file" ] || ! head -n 1 "$file" | grep -aq '^#!' || echo "$file: begins as a script and cannot be run"
+done >"$scratch/modes"
+findings modes <"$scratch/modes"
 
 tree_files . ':!tests/fuzz/*/corpus/*' | tr '\n' '\0' | xargs -0 codespell >"$scratch/codespell" 2>&1
 findings codespell <"$scratch/codespell"

@@ -16,6 +16,7 @@ interface add av 2001:db8::10 dev ext0
 partner add 198.51.100.7 198.51.100.0/24 group pic
 partner add 2001:db8:51::/48 2001:db8:52::1 name "two words"
 partner add 192.0.2.5 domain contoso.com group xmpp
+block add 192.0.2.66
 """
 LINES = {
     "partner del 198": ["198.51.100.0/24", "198.51.100.7/32"],
@@ -24,6 +25,10 @@ LINES = {
     "partner list name t": ["two words"],
     "partner refresh c": ["contoso.com"],
     "interface del av 2": ["2001:db8::10", "203.0.113.10"],
+    "block del 192": ["192.0.2.66/32"],
+    "block add 198.51.100.7 until 1h r": ["reason"],
+    "partner del --dry-run 198": ["198.51.100.0/24", "198.51.100.7/32"],
+    "partner del 198.51.100.7 --": ["--confirm", "--dry-run"],
     "explain 2001:": ["2001:db8:52::1", "2001:db8::10"],
     "monitor from 2": ["2001:db8:51::/48", "2001:db8:52::1/128", "2001:db8::10/128",
                        "203.0.113.10/32"],

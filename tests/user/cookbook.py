@@ -32,6 +32,7 @@ import socket
 import struct
 import subprocess
 import sys
+import threading
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "../lib"))
@@ -40,10 +41,31 @@ from tap import Tap  # noqa: E402
 
 PAGE, SYSFS = f"{TREE}/Documentation/cookbook.md", "/sys/kernel/nf_edge"
 HEAD = "| from | to | service | what happens | counted on | |"
-ANSWERS = r"edgectl (diff|doctor)\b"	# their exit status is one
+ANSWERS = r"edgectl (diff|doctor)\b|edgectl .* --dry-run$"	# their exit status is one
 TELLS_HOOKS = tuple(int(part) for part in os.uname().release.split(".")[:2]) >= (6, 12)	# Debian's
 PATIENCE, SILENCE = 10, 0.5	# for an answer; for none, if no reason counts: below TCP's first retransmission
 TICK = 0.02	# see netns/monitor.py
+JOURNAL, STATE = "/run/systemd/journal", "/var/lib/nf_edge"
+LOG = f"{JOURNAL}/log"	# the process
+STAND_INS = {	# for what is not here; they know what the page asks of them
+    "systemctl": f"""#!/bin/sh
+[ "$*" = "enable --now nf_edge-log" ] || exit 1
+edgectl log >{JOURNAL}/said 2>&1 &
+echo $! >{LOG}
+until grep -qsx NF_EDGE_EVENT=begin {JOURNAL}/entries; do sleep 0.1; done
+""",
+    "journalctl": f"""#!/bin/sh
+[ "$1 $2 $4 $5" = "-t nf_edge -o cat" ] || exit 1
+count=0
+until awk -v RS= -v FS='\\n' -v want="$3" '
+	index("\\n" $0 "\\n", "\\n" want "\\n") && index($0, "SYSLOG_IDENTIFIER=nf_edge") {{
+		sub(/^MESSAGE=/, "", $1); print $1; found = 1 }}
+	END {{ exit !found }}' {JOURNAL}/entries; do
+	[ $((count += 1)) -le 50 ] || exit
+	sleep 0.1
+done
+""",
+}
 HOSTS = {  # name: (the gateway's device, addresses)
     "net": ("ext0", ["198.51.100.10", "198.51.100.11", "198.51.100.20", "198.51.100.21", "198.51.100.70", "192.0.2.50",
                      "192.0.2.53", "192.0.2.66", "2001:db8:51::10", "2001:db8:2::50", "2001:db8:2::66"]),
@@ -89,6 +111,27 @@ def furnish():
     subprocess.run(["mount", "--bind", "/dev/null", os.path.realpath("/etc/resolv.conf")], check=True)
 
 
+def keep_journal():
+    """Stands in for systemd: what is sent to the journal is kept, systemctl starts the log, journalctl reads."""
+    for path in JOURNAL, STATE:
+        os.makedirs(path, exist_ok=True)
+        subprocess.run(["mount", "-t", "tmpfs", "cookbook", path], check=True)
+    for name, text in STAND_INS.items():
+        with open(f"{JOURNAL}/{name}", "w", encoding="utf-8") as file:
+            file.write(text)
+        os.chmod(f"{JOURNAL}/{name}", 0o755)
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    sock.bind(f"{JOURNAL}/socket")
+
+    def keep():
+        while True:
+            entry = sock.recv(1 << 16)
+            with open(f"{JOURNAL}/entries", "ab") as file:
+                file.write(entry + b"\n")
+    threading.Thread(target=keep, daemon=True).start()
+    os.environ["PATH"] = f"{JOURNAL}:{os.environ['PATH']}"
+
+
 def serve(tcp, udp):
     """Everybody answers on these ports."""
     words = [os.path.join(TREE, "tests/lib/talk.py"), "serve", "--tcp", ",".join(tcp), "--udp", ",".join(udp)]
@@ -99,7 +142,15 @@ def serve(tcp, udp):
 
 
 def clean():
-    for words in (EDGECTL, "-q", "load", "/dev/null"), (EDGECTL, "stats", "reset"), ("nft", "flush", "ruleset"):
+    if os.path.exists(LOG):
+        with open(LOG, encoding="ascii") as file:
+            log = int(file.read())
+        os.kill(log, signal.SIGTERM)
+        while os.path.exists(f"/proc/{log}"):
+            time.sleep(0.01)
+        for path in LOG, f"{JOURNAL}/entries", f"{STATE}/drops.json":
+            os.remove(path)
+    for words in (EDGECTL, "-q", "load", "--open", "/dev/null"), (EDGECTL, "stats", "reset"), ("nft", "flush", "ruleset"):
         subprocess.run(words, check=True)
 
 
@@ -261,11 +312,18 @@ class Recipe:
         if wanted[-1:] == ["^C"]:
             status, printed = self.listen(command, wanted := wanted[:-1])
         else:
-            done = subprocess.run(command, shell=True, executable="/bin/bash", stdout=subprocess.PIPE,
-                                  stderr=subprocess.STDOUT, text=True, check=False)
-            status, printed = done.returncode, done.stdout
+            status, printed = self.shell(command)
+            end = time.monotonic() + PATIENCE
+            while command.startswith("edgectl report") and not matches(printed, wanted) and time.monotonic() < end:
+                status, printed = self.shell(command)	# it is some seconds old
         self.check(f"$ {command}", matches(printed, wanted) and (status == 0 or re.match(ANSWERS, command)),
                    f"exit status {status}", "wanted:", *wanted, "printed:", *printed.splitlines())
+
+    @staticmethod
+    def shell(command):
+        done = subprocess.run(command, shell=True, executable="/bin/bash", stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, text=True, check=False)
+        return done.returncode, done.stdout
 
     def listen(self, command, wanted):
         """Its exit status, and what it prints while the table is tried again: as many lines as are wanted."""
@@ -299,6 +357,7 @@ load_module()
 build()
 furnish()
 os.environ["PATH"] = f"{os.path.dirname(EDGECTL)}:{os.environ['PATH']}"
+keep_journal()
 page = list(recipes())
 tap.check("the page has recipes", len(page) > 5, [title for title, *_ in page])
 tried = [Attempt(line) for _, parts, _ in page for kind, lines in parts if kind == "table" for line in lines]
@@ -310,5 +369,6 @@ for title, parts, unread in page:
     for kind, lines in parts:
         recipe.follow(kind, lines)
     recipe.end(unread)
+clean()
 server.kill()
 tap.done()

@@ -9,5 +9,11 @@ tree=$(realpath "$(dirname "$0")/../..")
 . "$tree/tests/lib/net.sh"
 
 module
-check "every attempt ends as the policy says" "$tree/examples/demo.py"
+demonstrate() {
+	"$tree/examples/demo.py" --shell <<<'complete -p edgectl; edgectl mode' 2>&1 | tee /tmp/demo
+	return "${PIPESTATUS[0]}"
+}
+check "every attempt ends as the policy says" demonstrate
+check "the shell inside completes" grep -qx 'complete -F _edgectl edgectl' /tmp/demo
+is "and edgectl is on the PATH" "$(grep -x enforce /tmp/demo)" enforce
 plan

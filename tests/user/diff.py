@@ -29,6 +29,8 @@ PROBES = [ipaddress.ip_address(text) for text in ("198.51.100.7", "198.51.100.1"
                                                   "2001:db8:51::1", "2001:db8::1")]
 DEVICES = ["", " dev ext0", " dev int0"]
 DOMAINS = ["", "", " domain contoso.example", " domain fabrikam.example", " domain host:sip.contoso.example"]
+BLOCKS = ["192.0.2.66/32", "198.51.100.0/25", "2001:db8:66::/48"]
+REASONS = ["", " reason fraud", r' reason "two \"words\""', " until 2100-01-01T00:00:00Z"]
 NAMES = ["", " name lync", " name skype", r' name "two \"words\" \\ # é"']
 
 
@@ -55,6 +57,7 @@ def any_policy(rng):
     for prefix in rng.sample(PREFIXES, rng.randrange(len(PREFIXES) + 1)):
         lines += [f"partner add {prefix} group {','.join(some(rng, GROUPS[:3]))}{domain}{rng.choice(NAMES)}"
                   for domain in dict.fromkeys(rng.choice(DOMAINS) for _ in range(2))]
+    lines += [f"block add {prefix}{rng.choice(REASONS)}" for prefix in rng.sample(BLOCKS, rng.randrange(len(BLOCKS) + 1))]
     rng.shuffle(lines)
     return "".join(line + "\n" for line in lines)
 
@@ -66,7 +69,7 @@ def words_of(line):
 
 
 def reload(policy):
-    status, _, error = edgectl("load", "-", given=policy)
+    status, _, error = edgectl("load", "--open", "-", given=policy)
     return error if status else None
 
 
@@ -194,7 +197,7 @@ def check_known():
                            "domain": None, "name": "number 4"} and told[-1] ==
               {"object": "partner", "action": "del", "address": "198.51.100.9/32", "groups": [], "domain": "", "name": None}, lines)
     tap.check("all that goes, in a word", edgectl("diff", "-", given="mode audit\nrtp set 1-10\n") ==
-              (1, "interface flush\npartner flush\n", ""))
+              (1, "interface flush all\npartner flush all\n", ""))
     tap.check("... in JSON", json.loads(edgectl("-j", "diff", "-", given="mode audit\nrtp set 1-10\n")[1]) ==
               [{"object": "interface", "action": "flush"}, {"object": "partner", "action": "flush"}])
     tap.check("no difference", edgectl("diff", "-", given=HAVE) == (0, "", ""))

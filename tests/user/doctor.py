@@ -36,6 +36,23 @@ partner add 198.51.100.20 group pic
 """
 
 
+REMEDIES = {
+    "a flowtable": "nft -a list table inet fw; its rules that say \"flow add @ft\" must spare 203.0.113.10 2001:db8:113::10",
+    "nobody is listed": "edgectl rule disable sip-pic-in sip-pic-out",
+    "connection tracking nearly full": "sysctl net.netfilter.nf_conntrack_max=20",
+    "a silent name server that a partner needs": "edgectl partner refresh contoso.com",
+    "no device": "printf '%s\\n' 'interface del internal 203.0.113.30' 'interface add internal 203.0.113.30 dev ",
+    "no route": "ip route add 203.0.113.32 dev ",
+    "a partner behind another device":
+        "printf '%s\\n' 'interface del access 203.0.113.10' 'interface del av 203.0.113.10' 'interface add access "
+        "203.0.113.10 dev int0' 'interface add av 203.0.113.10 dev int0' | edgectl load --merge -",
+    "bound to a bridge's port": "'interface add internal 203.0.113.33 dev br0' | edgectl load --merge -",
+    "bound to a VRF's member": "'interface add internal 203.0.113.34' | edgectl load --merge -",
+    "a broken file": f"edgectl check {POLICY}",
+    "no unit": "systemctl enable nf_edge.service",
+}
+
+
 def run(*words, good=True, **options):
     done = subprocess.run(words, capture_output=True, text=True, check=False, **options)
     if good and done.returncode:
@@ -96,6 +113,8 @@ def treat(*ailments, meanwhile=lambda: None):
         found = matching(findings, check, pattern)
         tap.check(f"{name}: seen, with a remedy", len(found) == 1 and found[0]["remedy"] and status == 1, status,
                   *findings)
+        tap.check("... that has the right names in it", found and REMEDIES.get(name, "") in found[0]["remedy"],
+                  REMEDIES.get(name), *found)
     meanwhile()
     load(HEALTHY)
     for *_, heal, _ in reversed(ailments):
@@ -173,6 +192,28 @@ def chosen(name, family, sysctl):
         return []
     return [ail(name, "route", rf"\({sysctl} on (ext0,int0|int0,ext0)\)", follows(family, sysctl, ("ext0", "int0")),
                 follows(family, sysctl, ("ext0", "int0"), 0))]
+
+
+def check_rebinding():
+    """The remedy of a device that is gone, done as it stands."""
+    load(HEALTHY + "interface add internal 203.0.113.30 dev nosuch0\n")
+    found = matching(doctor()[1], "device", "no such device")
+    environment = {**os.environ, "PATH": f"{os.path.dirname(EDGECTL)}:{os.environ['PATH']}"}
+    done = run("sh", "-c", found[0]["remedy"], good=False, env=environment)
+    _, findings = doctor()
+    tap.check("a remedy is done as it stands, and helps", done.returncode == 0
+              and not matching(findings, "device", "nosuch0"), done, *findings)
+    load(HEALTHY)
+
+
+def check_silent():
+    """A resolver that no partner needs is no problem, and unlisted pass no remedy for it."""
+    resolver.stop()
+    status, findings = doctor()
+    tap.check("a silent name server that no partner needs is a fact", status == 0
+              and matching(findings, "dns", "no partner comes from a domain", "fact")
+              and not any("unlisted pass" in (each["remedy"] or "") for each in findings), status, *findings)
+    resolver.start()
 
 
 def check_no_device():
@@ -319,7 +360,8 @@ ailments = [	# the file's first, that it is saved last, when all else is healed
     ail("connection tracking nearly full", "conntrack", r"\d+ of 10 connections",
         command("mount", "--bind", f"{SCRATCH}/max", "/proc/sys/net/netfilter/nf_conntrack_max"),
         command("umount", "/proc/sys/net/netfilter/nf_conntrack_max")),
-    ail("a silent name server", "dns", "no name server", resolver.stop, resolver.start),
+    ail("a silent name server that a partner needs", "dns", "no name server .*: the partners of contoso.com stay",
+        resolver.stop, resolver.start, line="partner add 198.51.100.30 domain contoso.com"),
     ail("a unit that is not enabled", "reboot", "no nf_edge.service is enabled",
         lambda: os.unlink(LINK), lambda: os.symlink("../nf_edge.service", LINK)),
 ]
@@ -375,6 +417,8 @@ treat(ail("a broken file", "reboot", POLICY + ":1: .*nonsense", lambda: write(PO
       *chosen("RPL's routing headers", "ipv6", "rpl_seg_enabled"),
       meanwhile=check_br_netfilter)
 check_no_device()
+check_rebinding()
+check_silent()
 status, findings = doctor("setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups",
                           "--bounding-set", "-all")
 unseen = [each["check"] for each in findings if each["level"] == "unseen" and "root" in each["text"]]

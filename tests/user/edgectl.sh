@@ -47,6 +47,8 @@ shown() {
 }
 
 # The default policy, and the shapes of INTERFACES.
+like "how old the policy is" "$(edgectl status)" $'\nchanged +[0-9]+s ago\n'
+shows "... and since when" '.changed | fromdate > 0' true status
 shows "default status" '[.mode,.unlisted,.generation,.rtp,.interfaces,.partners]' \
 	'["enforce","drop",1,{"ports":"50000-59999","match":"dst"},0,0]' status
 shows "eleven rows in the table's order" '.[].name' \
@@ -56,7 +58,7 @@ shows "a row's shape" '.[0]' \
 shows "the RTP row's ports" '.[0].ports' 50000-59999 rule list av-rtp-out
 shows "the rows' default peers" '.[].peers' "any listed listed listed any any any any any any any" rule list
 shows "every reason" '.drops[].reason' \
-	"malformed wrong-device invalid-state not-listed disabled unlisted" stats
+	"malformed wrong-device blocked invalid-state not-listed disabled unlisted" stats
 is "no interface" "$(edgectl -j interface list)" '[]'
 
 # Interfaces.
@@ -65,7 +67,7 @@ ok "another role of the same address" interface add av 203.0.113.10
 ok "IPv6" interface add access 2001:db8::10
 refuse "an Edge address twice" 1 'interface access 203.0.113.10 exists' edgectl interface add access 203.0.113.10
 ok "twice, quietly" -q interface add access 203.0.113.10
-refuse "bound to another device" 1 'bound to another device' edgectl interface add internal 203.0.113.10 dev int0
+refuse "bound to another device" 1 'interface internal 203.0.113.10 is bound to another device, ext0$' edgectl interface add internal 203.0.113.10 dev int0
 refuse "delete what is not there" 1 'interface internal 203.0.113.10 does not exist' edgectl interface del internal 203.0.113.10
 ok "delete what is not there, quietly" -q interface del internal 203.0.113.10
 shows "interface list" . \
@@ -90,19 +92,19 @@ refuse "a group that one of them is not in: none leaves" 1 'not in that group' e
 shows "... none" length 1 partner list group pic
 ok "quietly, from a group that it is not in" -q partner del 198.51.100.7 group gateway
 ok "and into it afterwards" partner add 198.51.100.7 group gateway
-ok "leave one group" partner del 198.51.100.7 group pic,gateway
+ok "leave one group" -q partner del 198.51.100.7 group pic,gateway
 shows "the others stay" '.[1].groups' '["federation","xmpp"]' partner list covers 198.51.100.7
-ok "leave the table" partner del 198.51.100.7
+ok "leave the table" -q partner del 198.51.100.7
 refuse "delete what is not there" 1 'partner 198.51.100.7/32 does not exist' edgectl partner del 198.51.100.7
 ok "comes back without its old name" partner add 198.51.100.7
 shows "without a name" '.[1].name' null partner list covers 198.51.100.7
 ok "a name like an option" partner add 192.0.2.77 name --help
 shows "... is a name" '.[0].name' --help partner list covers 192.0.2.77
-ok "... and gone" partner del 192.0.2.77
+ok "... and gone" -q partner del 192.0.2.77
 ok "everybody" partner add 0.0.0.0/0 ::/0 group client
-ok "flush a group" partner flush group client
+ok "flush a group" -q partner flush group client
 shows "the others stay" length 3 partner list
-ok "flush all" partner flush
+ok "flush all" -q partner flush all
 is "none stay" "$(edgectl -j partner list)" '[]'
 
 # Nothing that is what it was already moves the generation.
@@ -111,7 +113,7 @@ ok "the present mode" mode enforce
 ok "the present peers" rule set sip-pic-in peers listed
 ok "an enabled row" rule enable sip-pic-in
 ok "the present ports" rtp set 50000-59999
-ok "flush of nothing" partner flush
+ok "flush of nothing" partner flush all
 is "the generation stays" "$(generation)" "$before"
 ok "a change" mode audit
 is "moves it by one" "$(generation)" $((before + 1))
@@ -140,8 +142,9 @@ is "check warns of what may not be meant" "$(edgectl check /tmp/policy 2>&1)" \
 	'edgectl: warning: /tmp/policy: no partner is in group client, so nobody is admitted by sip-client-in
 edgectl: warning: /tmp/policy:10: partner 198.51.100.0/28 is covered by 198.51.100.0/24 (line 10)'
 is "... and not of what domains have brought" \
-	"$(printf 'partner add 198.51.100.%s\n' 0/24 '1 domain a.test' '1 domain b.test' | edgectl check - 2>&1)" ''
-ok "load" load /tmp/policy
+	"$(printf 'partner add 198.51.100.%s\n' 0/24 '1 domain a.test' '1 domain b.test' | edgectl check - 2>&1)" \
+	'edgectl: warning: -: no Edge address: nothing will be enforced'
+ok "load" -q load /tmp/policy
 edgectl save >/tmp/saved
 before=$(generation)
 check "what save prints, load reads" edgectl load /tmp/saved
@@ -195,18 +198,18 @@ like "standard input is called -" "$(cat /tmp/error)" '-:2: .*nonsense'
 
 # At size: all or nothing too.
 awk 'BEGIN { for (i = 0; i < 20000; i++) printf "partner add 10.%d.%d.%d/32\n", i / 65536, i / 256 % 256, i % 256 }' >/tmp/many
-ok "20,000 partners" -q load /tmp/many
+ok "20,000 partners" -q load --open /tmp/many
 shows "all there" .partners 20000 status
 edgectl save >/tmp/saved
 (cat /tmp/many; echo "partner add 10.0.0.1") >/tmp/more
-refuse "the last of 20,001 is one too many" 1 '/tmp/more:20001:.*10.0.0.1/32 exists' edgectl load /tmp/more
+refuse "the last of 20,001 is one too many" 1 '/tmp/more:20001:.*10.0.0.1/32 exists' edgectl load --open /tmp/more
 check "none of it was loaded" bash -c "'$EDGECTL' -n gw save | cmp - /tmp/saved"
 is "all are listed, as they come" "$(edgectl partner list | sed 1d | cut -d ' ' -f 1)" "$(cut -d ' ' -f 3 /tmp/many)"
 is "as JSON, too" "$(edgectl -j partner list | jq length)" 20000
 is "a change in the middle is told of" "$( { edgectl partner list 2>&1 >&3; echo $?; } 3> >(
 	read -r _; edgectl partner add 192.0.2.9; cat >/dev/null))" \
 	$'edgectl: the policy has changed while it was listed\n1'
-ok "an empty file is the default policy" -q load /dev/null
+ok "an empty file is the default policy" -q load --open /dev/null
 shows "nothing stays" '[.mode,.partners,.interfaces,.rtp.ports]' '["enforce",0,0,"50000-59999"]' status
 
 # A hundred bad commands: each exits 2 with one line that names the word.
@@ -228,7 +231,7 @@ for object in status interface partner rule rtp stats; do bad nonsense $object n
 for object in mode unlisted save check load diff; do bad extra $object off extra; done
 for word in 'load -q file' 'load file -q' 'status -j' 'partner -j'; do
 	# shellcheck disable=SC2086 # words
-	bad "$(grep -o -- '-.' <<<"$word")\" (options stand before the object)" $word
+	bad "$(grep -o -- '-.' <<<"$word")\" (general options stand before the object)" $word
 done
 bad st st
 bad frob frob --help
@@ -283,9 +286,8 @@ bad 2001:db8::1 explain 192.0.2.9 2001:db8::1 tcp 5061
 bad FILE load
 bad extra confirm extra
 bad --confirm load --confirm
-bad --confirm load - --confirm 60
-for seconds in 0 86401 -1 1s '' 060; do bad "$seconds" load --confirm "$seconds" -; done
-bad file load --confirm 60
+for seconds in 0 86401 -1 '' 060 2d; do bad "$seconds" load --confirm "$seconds" -; done
+bad FILE load --confirm 60
 bad FILE diff
 bad a-name-too-long-for-a-device interface add access 192.0.2.9 dev a-name-too-long-for-a-device
 bad 'a/b' interface add access 192.0.2.9 dev a/b
@@ -298,7 +300,7 @@ user() {
 }
 check "anybody may read" user status
 refuse "only CAP_NET_ADMIN may change" 1 'not permitted.*CAP_NET_ADMIN' user mode off
-refuse "nor load" 1 'not permitted' user -q load /tmp/many
+refuse "nor load" 1 'not permitted' user -q load --open /tmp/many
 is "and nothing has changed" "$(generation)" "$before"
 for words in "--help" "--version" "help partner"; do
 	# shellcheck disable=SC2086 # a list of words

@@ -56,9 +56,9 @@ def generation():
     return answer("status")["generation"]
 
 
-def ok(name, *words, says="", **options):
+def ok(name, *words, says="", warns="", **options):
     got = edgectl(*words, **options)
-    tap.check(name, (got.returncode, got.stdout, got.stderr) == (0, says, ""),
+    tap.check(name, (got.returncode, got.stdout, got.stderr) == (0, says, warns),
               f"exit status {got.returncode}", got.stdout, got.stderr)
 
 
@@ -158,7 +158,12 @@ def check_add():
 def check_del():
     refused("another group", "partner fabrikam.test is not in that group",
             "partner", "del", "fabrikam.test", "group", "xmpp")
-    ok("a domain goes", "partner", "del", "fabrikam.test")
+    got = edgectl("partner", "del", "fabrikam.test")
+    same("a domain goes, and its hosts are told who still have another's", (got.returncode, got.stdout, got.stderr.splitlines()), (0, "", [
+        "edgectl: warning: 198.51.100.10/32 is still admitted by partner 198.51.100.10/32 (gateway)",
+        "edgectl: warning: 198.51.100.10/32 is still admitted by partner 198.51.100.10/32 (federation, from contoso.test, Contoso)",
+        "edgectl: warning: 2001:db8:1::10/128 is still admitted by partner 2001:db8:1::10/128 (federation, from contoso.test, Contoso)",
+        "edgectl: warning: they are still admitted, as anybody is, by sip-federation-out (\"edgectl block add ADDRESS\" cuts both ways)"]))
     same("the others' shares stay", [one[1::2] for one in partners("covers", "198.51.100.10")],
          [[["gateway"], None], [["federation"], "contoso.test"]])
     refused("it has gone", "partner fabrikam.test does not exist", "partner", "del", "fabrikam.test")
@@ -227,10 +232,18 @@ def check_refresh():
     before = generation()
     serve(*CONTOSO, *FABRIKAM)
     same("what comes and what goes are one change", (len(changes()[1]), generation()), (4, before + 1))
+    serve(*moved, *FABRIKAM)
+    before, got = generation(), edgectl("partner", "refresh", "--dry-run")
+    same("tried, it says what it would do", (got.returncode, got.stderr, generation(), sorted({line.split()[1] for line in got.stdout.splitlines()})),
+         (1, "", before, ["add", "del"]))
+    got = edgectl("partner", "refresh", "--confirm", "1h")
+    ok("what has come by it is taken back", "revert")
+    same("to be confirmed, it is taken back", (got.returncode, got.stderr, partners("covers", "198.51.100.12")), (0, "", []))
+    serve(*CONTOSO, *FABRIKAM)
     monitor.terminate()
     told = monitor.communicate()[0]
     tap.check("and are told in the words of commands", " partner add 198.51.100.12/32 group federation domain contoso.test name"
-              " Contoso; partner del 198.51.100.10/32 group federation domain contoso.test\n" in told, told)
+              " Contoso; partner del 198.51.100.10/32 group federation domain contoso.test by edgectl (pid " in told, told)
     refused("one that is not there", "partner nobody.test does not exist", "partner", "refresh",
             "nobody.test")
     serve(*CONTOSO, f"--srv-host={SIP}.fabrikam.test")
@@ -245,12 +258,28 @@ def check_refresh():
     refused("a group that has no service, likewise", "fabrikam.test: DNS knows no service of group client by domain; its"
             " partners stay as they are", "partner", "refresh")
     edgectl("partner", "del", "192.0.2.8")
+    check_blocked()
     stop()
     before = generation()
     status, changed, sentences = changes()
     same("without a server all stay as they are",
          (status, changed, sentences.count("; its partners stay as they are\n"), generation()),
          (1, [], 3, before))
+
+
+def check_blocked():
+    """A domain that is blocked: what DNS does not answer is told, and each address is meant once."""
+    serve(*CONTOSO, f"--srv-host={SIP}.partial.test,sip.contoso.test,5061", f"--srv-host={SIP}.partial.test,nowhere.test,5061",
+          f"--srv-host={XMPP}.partial.test,chat.contoso.test,5269")
+    got = edgectl("block", "add", "partial.test")
+    same("a service that DNS has in part is told", (got.returncode, got.stdout, got.stderr.count("\n"), "nowhere.test" in got.stderr),
+         (0, "blocked 1\n", 1, True))
+    edgectl("block", "flush", "all")
+    got = edgectl("block", "add", "contoso.test")
+    same("partners whom DNS has, too, are blocked once", (got.returncode, got.stdout, got.stderr),
+         (0, f"blocked {len(answer('block', 'list'))}\n", ""))
+    got = edgectl("block", "del", "contoso.test")
+    same("... and all of them no more", (got.returncode, got.stdout, answer("block", "list")), (0, "removed 3\n", []))
 
 
 ALLOWED = """\
@@ -262,8 +291,9 @@ lines","False"
 """.replace("\n", "\r\n")
 
 
-def imports(name, text, *words, says):
-    ok(name, "partner", "import", "-", *words, says=says + "\n", input="\ufeff" + text)
+def imports(name, text, *words, says, warns=""):
+    ok(name, "partner", "import", "-", *words, says=says + "\n", warns=warns and f"edgectl: warning: -: {warns}\n",
+       input="\ufeff" + text)
 
 
 def unimported(name, sentence, text):
@@ -272,7 +302,7 @@ def unimported(name, sentence, text):
 
 def check_import():
     serve(*CONTOSO)
-    edgectl("partner", "flush")
+    edgectl("partner", "flush", "all")
     edgectl("partner", "add", "192.0.2.1", "name", "there")
     imports("a list", "# partners\n192.0.2.1\n192.0.2.2 # one\n\n2001:db8::/32\n192.0.2.2\n",
             says="added 2, 1 was there")
@@ -280,13 +310,14 @@ def check_import():
     imports("into a group, with a name", "192.0.2.1", "group", "pic", "name", "listed",
             says="added 1, 0 were there")
     imports("a table", 'Name;x;GROUPS;Address\r\n"a ""b""; c";1;"pic,xmpp";192.0.2.3\r\n;;;192.0.2.4\r\n',
-            says="added 2, 0 were there")
+            says="added 2, 0 were there", warns="columns that are not read: x")
     same("they are there", partners("covers", "192.0.2.1") + partners("covers", "192.0.2.3")
          + partners("covers", "192.0.2.4"),
          [["192.0.2.1/32", ["federation", "pic"], "listed", None],
           ["192.0.2.3/32", ["pic", "xmpp"], 'a "b"; c', None],
           ["192.0.2.4/32", ["federation"], None, None]])
-    imports("what Export-Csv wrote", ALLOWED, says="added 4, 0 were there")
+    imports("what Export-Csv wrote", ALLOWED, says="added 4, 0 were there",
+            warns="columns that are not read: Identity, VerificationLevel, Comment, MarkForMonitoring")
     same("domains, and a host in a domain's place",
          partners("domain", "contoso.test") + partners("domain", "host:sip.contoso.test"),
          [["198.51.100.10/32", ["federation"], None, "contoso.test"],
@@ -295,7 +326,8 @@ def check_import():
           ["2001:db8:1::10/128", ["federation"], "wingtip.test", "host:sip.contoso.test"]])
     unimported("a bad line", '-:2: bad address "192.0.2"', "192.0.2.9\n192.0.2\n")
     unimported("more than one word", '-:1: unexpected word "pic"', "192.0.2.9 pic\n")
-    unimported("a bad row", '-:3: unknown group "pics"',
+    unimported("a bad row", '-:3: unknown group "pics": did you mean pic? '
+               "(federation, pic, client, messenger, xmpp, gateway)",
                "address,group\n192.0.2.9,pic\n192.0.2.8,pics\n192.0.2.7,pic\n")
     unimported("an open quote", "-:2: missing closing quote in the table",
                'address,name\n192.0.2.9,"open\n')
@@ -308,6 +340,13 @@ def check_import():
     lines = "".join(f"10.{i >> 8}.{i & 255}.0/24\n" for i in range(20000))
     imports("twenty thousand", lines, says="added 20000, 0 were there")
     same("are there", answer("status")["partners"], 20007)
+    imports("of another name, they are renamed", lines, "name", "many", says="added 0, renamed 20000, 0 were there")
+    imports("... once", lines + "10.255.0.0/24\n", "name", "many", says="added 1, 20000 were there")
+    with open("/tmp/one", "w", encoding="ascii") as file:
+        file.write("10.255.0.0/24\n")
+    same("... in JSON, too", answer("partner", "import", "/tmp/one", "name", "other"), {"added": 0, "renamed": 1, "present": 0})
+    unimported("a table without addresses", '-:1: the table "adress,group" has no column called address, domain or proxyfqdn',
+               "adress,group\n192.0.2.9,pic\n")
 
 
 def wait_for_files():

@@ -18,6 +18,7 @@ from rig import *  # noqa: E402,F403
 
 PATIENCE = 30
 DROP = tcp(STRANGER, ACCESS, 5061)
+ROWS = 18   # 11 rules and 7 reasons
 
 
 class Watch:
@@ -79,8 +80,9 @@ def check_text():
     watch = Watch("stats", "watch")
     text = watch.read(lambda text: text.count("not-listed") > 1)
     block = text.split("\n\n")
-    rig.check("elsewhere a block each second", "\033" not in text and re.match(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\n"
-              r"rule +packets +/s +bytes +/s +flows +/s\n", block[0]) and block[1].startswith("drop "), text)
+    rig.check("elsewhere a block each second, drops first", "\033" not in text
+              and re.match(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\ndrop +packets +/s +bytes +/s\n", block[0])
+              and re.match(r"rule +packets +/s +bytes +/s +flows +/s\n", block[1]) and "hidden" not in text, text)
     rig.check("no line is wider than a terminal", max(map(len, text.splitlines())) <= 80)
     before = len(watch.text)
     rig.edgectl("stats", "reset")
@@ -90,19 +92,54 @@ def check_text():
     rig.check("SIGTERM ends it well", status == (0, b""), status)
 
 
+def frames(text):
+    """Each picture's lines, as whole pictures stand on the terminal; and how far up the next one begins."""
+    for frame in text.split("\033[J")[:-1]:
+        lines, up = re.fullmatch(r"(.*)\033\[(\d+)A", frame, re.S).groups()
+        yield lines.replace("\r", "").splitlines(), int(up)
+
+
 def check_terminal():
-    for height, wanted in (24, 17), (12, 7):
+    moved = {"not-listed", "sip-federation-in"}
+    rig.send(DROP, comes=False)
+    rig.expect("a call", tcp(FEDERATION, ACCESS, 5061), "sip-federation-in")
+    for height, width in (24, 80), (20, 60), (12, 60), (20, 40):
+        what = f"{width} by {height}"
         ours, theirs = os.openpty()
-        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", height, 80, 0, 0))
+        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", height, width, 0, 0))
         watch = Watch("stats", "watch", stdout=(ours, theirs))
-        frames = watch.read(lambda text: text.count("\033[J") > 1).split("\033[J")
-        lines = frames[0].removesuffix(frames[0][frames[0].rindex("\033"):]).splitlines()
-        rows = [line for line in lines if re.match(r"[a-z-]+ +\d", line)]
-        rig.check(f"of {height} lines it takes what it needs, or has", len(lines) < height and len(rows) == wanted,
-                  *lines)
-        rig.check("and goes back as many", frames[0].endswith(f"\033[{len(lines)}A"), repr(frames[0][-20:]))
+        lines, up = next(frames(watch.read(lambda text: text.count("\033[J") > 1)))
+        heads = [line.split() for line in lines if re.match(r"(drop|rule) ", line)]
+        shown = [line.split()[0] for line in lines if re.match(r"[a-z-]+ +\d", line)]
+        rig.check(f"{what}: it fits", len(lines) < height and max(map(len, lines)) <= width, *lines)
+        rig.check(f"{what}: drops first, with their rates", [head[0] for head in heads] == ["drop", "rule"]
+                  and all(head[1:3] == ["packets", "/s"] for head in heads), *lines)
+        rig.check(f"{what}: what has counted nothing is hidden, and told",
+                  {*shown} == moved and f"hidden: {ROWS - len(moved)} that have counted nothing" in lines, *lines)
+        rig.check(f"{what}: it goes back to where it began", up == len(lines), up, *lines)
+        if "unlisted" not in moved:
+            rig.send(tcp(STRANGER, ACCESS, 25), comes=False)
+            moved.add("unlisted")
+            text = watch.read(lambda text: "\nunlisted " in text.replace("\r", ""))
+            rig.check("... until it moves", "\nunlisted " in text.replace("\r", ""), text)
         status = watch.end(signal.SIGINT)
         rig.check("... and ends well", status == (0, b""), status)
+
+
+def check_low():
+    """A window too low for all: drops go first, and what is cut is told."""
+    ours, theirs = os.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 8, 60, 0, 0))
+    watch = Watch("stats", "watch", stdout=(ours, theirs))
+    lines, _ = next(frames(watch.read(lambda text: text.count("\033[J") > 1)))
+    rows = [line.split()[0] for line in lines if re.match(r"[a-z-]+ +\d", line)]
+    rig.check("in a low window reasons stay", len(lines) < 8 and rows == ["not-listed", "unlisted"]
+              and lines[-1].endswith(", 1 for want of room"), *lines)
+    fcntl.ioctl(ours, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+    text = watch.read(lambda text: "sip-federation-in" in text)
+    rig.check("a window that has grown is used", "\033[24A" in text and "sip-federation-in" in text, text)
+    status = watch.end(signal.SIGINT)
+    rig.check("... and ends well", status == (0, b""), status)
 
 
 def check_pipe():
@@ -117,5 +154,6 @@ rig = Rig()
 check_json()
 check_text()
 check_terminal()
+check_low()
 check_pipe()
 rig.done()

@@ -95,6 +95,18 @@ def check_commands():
                        {"address": "2001:db8:1::", "prefix-len": 48, "groups": ["federation"], "domain": "contoso.com", "packets": 0}])
     answers("one comes, one leaves", "do", "partner-add",
             {"entry": [{**PARTNER, "groups": ["xmpp"], "domain": "a.example"}, {**PARTNER, "domain": "a.example", "leaves": True}]}, nothing)
+    answers("what is blocked", "do", "block-add",
+            {"entry": [{"address": "192.0.2.0", "prefix-len": 24, "name": "fraud", "until": 4102444800},
+                       {"address": "2001:db8:66::1", "prefix-len": 128}]}, nothing)
+    answers("blocks", "dump", "block-get", None,
+            lambda answer: answer == [{"address": "192.0.2.0", "prefix-len": 24, "name": "fraud", "until": 4102444800},
+                                      {"address": "2001:db8:66::1", "prefix-len": 128}])
+    answers("one goes", "do", "block-del", {"entry": [{"address": "192.0.2.0", "prefix-len": 24}]}, nothing)
+    answers("all go", "do", "block-flush", None, nothing)
+    answers("undone", "do", "undo", None, nothing)
+    answers("blocks that cover an address", "dump", "block-get", {"address": "2001:db8:66::1"},
+            lambda answer: answer == [{"address": "2001:db8:66::1", "prefix-len": 128}])
+    answers("undone, it goes again", "do", "undo", None, nothing)
     answers("partners by domain", "dump", "partner-get", {"domain": ""},
             lambda answer: [each["address"] for each in answer] == ["2001:db8:1::"])
     answers("partners by name, group and address", "dump", "partner-get",
@@ -198,12 +210,13 @@ def check_notifications():
         ask("do", "status-set", {"mode": "audit"})
 
     before, seen = listen("config", change, 2)
-    common = {"interfaces": before["interfaces"], "partners": before["partners"]}
+    common = {"interfaces": before["interfaces"], "partners": before["partners"], "blocks": before["blocks"],
+              "process": "ynl.py", "user": 0}
     wanted = [{"command": "partner-add", "generation": before["generation"] + 1, **common,
                "entries": 1, "entry": [{**PARTNER, "name": "skype"}]},
               {"command": "status-set", "generation": before["generation"] + 2, **common,
                "mode": "audit"}]
-    tap.check("a listener hears of changes",
+    tap.check("a listener hears of changes", all(each["msg"].pop("pid") > 1 for each in seen) and
               seen == [{"name": "config-ntf", "msg": each} for each in wanted], *seen)
     check_drop()
 

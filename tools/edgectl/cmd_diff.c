@@ -109,12 +109,6 @@ static void compare_rule(struct diff *diff, const struct rule *have,
 
 /* ---- tables ---- */
 
-/* Whether two texts, each of which may be NULL, are the same. */
-static bool same(const char *a, const char *b)
-{
-	return a && b ? !strcmp(a, b) : a == b;
-}
-
 static void say_interface(struct diff *diff, const char *action, const struct entry *entry,
 			  uint32_t roles, const char *dev)
 {
@@ -156,7 +150,7 @@ struct span {
 /* A device is bound by any role that is added with it, and forgotten with the last role. */
 static bool changes_device(struct span before, struct span after)
 {
-	return before.count && before.list->text && !same(before.list->text, after.list->text);
+	return before.count && before.list->text && !same_text(before.list->text, after.list->text);
 }
 
 static void interface_comes(struct diff *diff, struct span before, struct span after)
@@ -169,7 +163,7 @@ static void interface_comes(struct diff *diff, struct span before, struct span a
 	else if (before.count)
 		have = before.list;
 	come = want->mask & ~(have ? have->mask : 0);
-	if (have && !same(have->text, want->text) && !come)
+	if (have && !same_text(have->text, want->text) && !come)
 		come = want->mask & -want->mask;
 	say_interface(diff, "add", want, come, want->text);
 }
@@ -188,7 +182,7 @@ static const struct entry *share_of(struct span span, const char *domain)
 	size_t i;
 
 	for (i = 0; i < span.count; i++) {
-		if (same(span.list[i].domain, domain))
+		if (same_text(span.list[i].domain, domain))
 			return &span.list[i];
 	}
 	return NULL;
@@ -241,7 +235,7 @@ static void partner_comes(struct diff *diff, struct span before, struct span aft
 		const char *name = want->text;
 
 		if (have)
-			name = same(have->text, want->text) ? NULL : want->text ?: "";
+			name = same_text(have->text, want->text) ? NULL : want->text ?: "";
 		if (come || name)
 			say_partner(diff, "add", &want->prefix, come ? come : want->mask,
 				    want->domain, name);
@@ -267,6 +261,31 @@ static void partner_goes(struct diff *diff, struct span before, struct span afte
 		drop_shares(diff, before, after);
 }
 
+static void say_block(struct diff *diff, const char *action, const struct entry *entry,
+		      bool whole)
+{
+	char text[PREFIX_TEXT], time[TIME_TEXT];
+
+	begin(diff, "block", action);
+	put(diff, "address", NULL, prefix_text(&entry->prefix, text));
+	put(diff, "until", "until", whole && entry->until ? time_text(entry->until, time) : NULL);
+	put(diff, "reason", "reason", whole ? entry->text : NULL);
+	end(diff);
+}
+
+static void block_comes(struct diff *diff, struct span before, struct span after)
+{
+	if (!before.count || before.list->until != after.list->until ||
+	    !same_text(before.list->text, after.list->text))
+		say_block(diff, "add", after.list, true);
+}
+
+static void block_goes(struct diff *diff, struct span before, struct span after)
+{
+	if (!after.count)
+		say_block(diff, "del", before.list, false);
+}
+
 /**
  * struct kind - what the two tables have not in common
  * @comes: says what a prefix lacks that is wanted; @before may be empty
@@ -280,6 +299,7 @@ struct kind {
 
 static const struct kind interfaces = { "interface", interface_comes, interface_goes };
 static const struct kind partners = { "partner", partner_comes, partner_goes };
+static const struct kind blocks = { "block", block_comes, block_goes };
 
 /**
  * struct run - what is left of a table in order
@@ -357,7 +377,7 @@ static void compare_table(struct diff *diff, const struct kind *kind, const stru
 	bool room;
 
 	if (count && !want->count) {
-		begin(diff, kind->object, "flush");
+		begin(diff, kind->object, diff->out.json ? "flush" : "flush all");
 		end(diff);
 		return;
 	}
@@ -395,28 +415,64 @@ static void compare(struct diff *diff, struct saved *have, const struct policy *
 	compare_table(diff, &interfaces, have->interfaces, have->interface_count,
 		      &want->interfaces);
 	compare_table(diff, &partners, have->partners, have->partner_count, &want->partners);
+	compare_table(diff, &blocks, have->blocks, have->block_count, &want->blocks);
+}
+
+/* The lists are still those of @saved. */
+static void policy_of(struct policy *policy, struct saved *saved)
+{
+	size_t i;
+
+	policy_init(policy, true);
+	policy->settings = saved->status.settings;
+	for (i = 0; i < saved->rule_count; i++)
+		policy->rules[saved->rules[i].row] = (struct rule_change){
+			saved->rules[i].row, saved->rules[i].enabled, saved->rules[i].peers,
+		};
+	saved->interface_count = join_roles(saved->interfaces, saved->interface_count);
+	policy->interfaces.list = saved->interfaces;
+	policy->interfaces.count = saved->interface_count;
+	policy->partners.list = saved->partners;
+	policy->partners.count = saved->partner_count;
+	policy->blocks.list = saved->blocks;
+	policy->blocks.count = saved->block_count;
+}
+
+static int show(const struct options *options, struct saved *have, const struct policy *want)
+{
+	struct diff diff = { .out = out_start(options) };
+
+	if (options->json)
+		out_table(&diff.out, NULL, NULL, 0);
+	compare(&diff, have, want);
+	if (options->json)
+		out_table_end(&diff.out);
+	return diff.count ? EXIT_DIFFERENT : EXIT_SAME;
+}
+
+int diff_show(const struct options *options, struct saved *have, struct saved *want)
+{
+	struct policy policy;
+
+	policy_of(&policy, want);
+	return show(options, have, &policy);
 }
 
 int cmd_diff(const struct options *options, struct op *op)
 {
-	struct diff diff = { .out = out_start(options) };
 	struct saved saved = { 0 };
 	struct policy policy;
 	int result = policy_read(options, op->text, &policy);
 
 	if (!result)
 		result = policy_gather(&saved);
-	if (!result) {
+	if (result) {
+		result = EXIT_TROUBLE;
+	} else {
 		policy_complete(&policy);
-		if (options->json)
-			out_table(&diff.out, NULL, NULL, 0);
-		compare(&diff, &saved, &policy);
-		if (options->json)
-			out_table_end(&diff.out);
+		result = show(options, &saved, &policy);
 	}
 	policy_forget(&saved);
 	policy_free(&policy);
-	if (result)
-		return EXIT_TROUBLE;
-	return diff.count ? EXIT_DIFFERENT : EXIT_SAME;
+	return result;
 }

@@ -23,9 +23,10 @@
 
 #define POLICY_FILE	"/etc/nf_edge/policy.conf"
 #define UNIT		"nf_edge.service"
-#define TEXT		512	/* bytes for a sentence */
+#define TEXT		1024	/* bytes for a sentence */
 #define ROLES_TEXT	32	/* bytes for all roles, comma separated */
 #define NEARLY_FULL	90	/* percent */
+#define EDGES_SHOWN	4	/* in a remedy */
 #define LOOKED_AT	64	/* partners whose route is asked for, for each Edge address */
 
 enum level {
@@ -54,6 +55,29 @@ struct doctor {
 
 /* ---- reporting ---- */
 
+/* The remedy as it is typed for the network namespace that is looked at. */
+static const char *typed_remedy(const struct doctor *doctor, const char *remedy, char text[TEXT])
+{
+	static const char command[] = "edgectl ";
+	const char *at, *netns = doctor->options->netns;
+	FILE *file;
+
+	if (!netns || !remedy)
+		return remedy;
+	file = fmemopen(text, TEXT, "w");
+	if (!file)
+		abort();
+	for (; (at = strstr(remedy, command)); remedy = at) {
+		at += strlen(command);
+		fwrite(remedy, at - remedy, 1, file);
+		if (is_object(at, strcspn(at, " ,;&")))
+			fprintf(file, "-n %s ", netns);
+	}
+	fputs(remedy, file);
+	fclose(file);
+	return text;
+}
+
 /* @check names what was looked at, @remedy what to do, NULL: nothing. */
 __attribute__((format(printf, 5, 6)))
 static void found(struct doctor *doctor, enum level level, const char *check, const char *remedy,
@@ -62,12 +86,13 @@ static void found(struct doctor *doctor, enum level level, const char *check, co
 	static const char *const names[] = { "problem", "unseen", "fact" };
 	static const enum out_colour colours[] = { OUT_RED, OUT_YELLOW, OUT_PLAIN };
 	struct out *out = &doctor->out;
-	char text[TEXT];
+	char text[TEXT], typed[TEXT];
 	va_list args;
 
 	va_start(args, format);
 	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
+	remedy = typed_remedy(doctor, remedy, typed);
 	doctor->problems += level == PROBLEM;
 	out_marked(out, colours[level], names[level], "%s%s%s", text, remedy ? "; remedy: " : "",
 		   remedy ? remedy : "");
@@ -100,7 +125,7 @@ static const char *reason_of(int error)
 
 static const char *cure_of(int error)
 {
-	return error == EPERM ? "run edgectl doctor as root" : NULL;
+	return error == EPERM ? "sudo edgectl doctor" : NULL;
 }
 
 /* ---- the module ---- */
@@ -177,8 +202,8 @@ static void check_group(struct doctor *doctor, int group)
 		return;
 	found(doctor, PROBLEM, "policy",
 	      sentence_of(remedy,
-			  "edgectl partner add ADDRESS group %s, or edgectl rule disable %s",
-			  group_names[group], rows),
+			  "edgectl rule disable %s, or edgectl partner add ADDRESS group %s", rows,
+			  group_names[group]),
 	      "no partner is in group %s: nobody is admitted by %s", group_names[group], rows);
 }
 
@@ -206,7 +231,8 @@ static void check_policy(struct doctor *doctor)
 		      "mode off: nothing is judged");
 	if (!doctor->policy.interface_count) {
 		found(doctor, PROBLEM, "policy",
-		      "edgectl interface add access ADDRESS, or edgectl load " POLICY_FILE,
+		      access(POLICY_FILE, R_OK) ? "edgectl interface add access ADDRESS" :
+						  "edgectl load " POLICY_FILE,
 		      "there is no Edge address: nothing is judged");
 		return;
 	}
@@ -288,7 +314,7 @@ static int look_at(struct doctor *doctor, uint8_t family, const struct point *po
 	if (doctor->loaded && doctor->policy.interface_count &&
 	    doctor->policy.status.settings.mode != NF_EDGE_MODE_OFF && ours < point->gates)
 		found(doctor, PROBLEM, "hooks",
-		      "edgectl mode off, edgectl mode enforce, and report it with what dmesg says",
+		      "edgectl mode off && edgectl mode enforce; report it with what dmesg says",
 		      "nf_edge has %zu hooks of %zu in %s of %s", ours, point->gates, point->name,
 		      family == NFPROTO_IPV4 ? "IPv4" : "IPv6");
 	return 0;
@@ -322,10 +348,25 @@ static void check_hooks(struct doctor *doctor)
 
 /* ---- ways around ---- */
 
+/* The Edge addresses, as far as there is room. */
+static const char *edges_of(const struct doctor *doctor, char text[TEXT / 2])
+{
+	char address[PREFIX_TEXT];
+	size_t i;
+
+	*text = '\0';
+	for (i = 0; i < doctor->policy.interface_count && i < EDGES_SHOWN; i++)
+		append_word(text, TEXT / 2, " ",
+			    address_text(&doctor->policy.interfaces[i].prefix, address));
+	if (i < doctor->policy.interface_count)
+		append_word(text, TEXT / 2, " ", "and the others of edgectl interface list");
+	return *text ? text : "the Edge addresses";
+}
+
 static void check_flowtables(struct doctor *doctor)
 {
+	char remedy[TEXT], edges[TEXT / 2];
 	struct probe_flowtable *list;
-	char remedy[TEXT];
 	size_t count, i;
 	int result = probe_flowtables(&list, &count);
 
@@ -339,8 +380,8 @@ static void check_flowtables(struct doctor *doctor)
 			continue;
 		found(doctor, PROBLEM, "offload",
 		      sentence_of(remedy,
-				  "let the rules of nft list table %s %s that say \"flow add @%s\" spare the Edge addresses",
-				  at->family, at->table, at->name),
+				  "nft -a list table %s %s; its rules that say \"flow add @%s\" must spare %s",
+				  at->family, at->table, at->name, edges_of(doctor, edges)),
 		      "flowtable %s %s %s (%s) forwards established connections%s past netfilter: they outlive their partner, uncounted",
 		      at->family, at->table, at->name, at->devices,
 		      at->hardware ? " in hardware," : "");
@@ -350,13 +391,13 @@ static void check_flowtables(struct doctor *doctor)
 
 static void report_rule(struct doctor *doctor, const struct probe_rule *at)
 {
-	char rule[TEXT], remedy[TEXT];
+	char rule[TEXT], remedy[TEXT], edges[TEXT / 2];
 
 	snprintf(rule, TEXT, "rule %llu of chain %s %s %s", (unsigned long long)at->handle,
 		 at->family, at->table, at->chain);
 	sentence_of(remedy,
-		    "let it spare the Edge addresses, or nft delete rule %s %s %s handle %llu",
-		    at->family, at->table, at->chain, (unsigned long long)at->handle);
+		    "nft delete rule %s %s %s handle %llu, or let it spare %s", at->family,
+		    at->table, at->chain, (unsigned long long)at->handle, edges_of(doctor, edges));
 	switch (at->deed) {
 	case PROBE_UNTRACKS:
 		found(doctor, PROBLEM, "notrack", remedy,
@@ -430,10 +471,13 @@ static void check_tracking(struct doctor *doctor)
 {
 	unsigned long count = number_in("/proc/sys/net/netfilter/nf_conntrack_count");
 	unsigned long max = number_in("/proc/sys/net/netfilter/nf_conntrack_max");
+	char remedy[TEXT];
 
 	if (max && count >= max / 100.0 * NEARLY_FULL)
 		found(doctor, PROBLEM, "conntrack",
-		      "sysctl net.netfilter.nf_conntrack_max=MORE; conntrack -L tells who fills it",
+		      sentence_of(remedy,
+				  "sysctl net.netfilter.nf_conntrack_max=%lu; conntrack -L tells who fills it",
+				  max * 2),
 		      "connection tracking holds %lu of %lu connections: when it is full, new ones are dropped",
 		      count, max);
 }
@@ -545,6 +589,54 @@ static int route_to(const struct prefix *to, const struct entry *entry,
 	return probe_route(to, NULL, 0, route);
 }
 
+/* The whole change that binds the address to another device, or to none, with all its roles. */
+static const char *rebinding(const struct entry *entry, const char *device, char text[TEXT])
+{
+	static const char *const actions[] = { "del", "add" };
+	char address[PREFIX_TEXT];
+	size_t i, length;
+	uint32_t role;
+
+	address_text(&entry->prefix, address);
+	length = snprintf(text, TEXT, "printf '%%s\\n'");
+	for (i = 0; i < 2; i++) {
+		for (role = 0; role_names[role]; role++) {
+			if (!(entry->mask & 1u << role))
+				continue;
+			length += snprintf(text + length, TEXT - length,
+					   " 'interface %s %s %s%s%s'", actions[i],
+					   role_names[role], address, i && device ? " dev " : "",
+					   i && device ? device : "");
+		}
+	}
+	snprintf(text + length, TEXT - length, " | edgectl load --merge -");
+	return text;
+}
+
+/*
+ * The device on the way to the first partner of the address's family that is not on this machine;
+ * NULL: there is none.
+ */
+static const char *device_of_remotes(const struct doctor *doctor, const struct entry *entry)
+{
+	const struct probe_link *link;
+	struct probe_route route;
+	size_t i, looked = 0;
+
+	for (i = 0; i < doctor->policy.partner_count && looked < LOOKED_AT; i++) {
+		const struct entry *at = &doctor->policy.partners[i];
+
+		if (at->prefix.size != entry->prefix.size)
+			continue;
+		looked++;
+		if (probe_route(&at->prefix, NULL, 0, &route) || route.local)
+			continue;
+		link = link_at(doctor, route.device);
+		return link ? link->name : NULL;
+	}
+	return NULL;
+}
+
 /*
  * Bound is the device behind which the remote parties are: the way to them leads
  * through it, or what they send and are sent is dropped. Asks for the first partners
@@ -554,7 +646,7 @@ static void check_remotes(struct doctor *doctor, const struct entry *entry,
 			  const struct probe_link *link, const struct probe_route *behind)
 {
 	uint32_t groups = groups_of(doctor, entry->mask);
-	char name[TEXT], remedy[TEXT], partner[PREFIX_TEXT];
+	char name[TEXT], remedy[TEXT], bind[TEXT], partner[PREFIX_TEXT], address[PREFIX_TEXT];
 	const struct probe_link *other;
 	const struct entry *last = NULL;
 	struct probe_route route;
@@ -575,8 +667,9 @@ static void check_remotes(struct doctor *doctor, const struct entry *entry,
 		other = link_at(doctor, route.device);
 		found(doctor, PROBLEM, "device",
 		      sentence_of(remedy,
-				  "mend the route, or bind the address to %s: edgectl interface del, then add",
-				  other ? other->name : "the device before its remote parties"),
+				  "%s; or, where the route is wrong, mend it: ip route get %s",
+				  rebinding(entry, other ? other->name : NULL, bind),
+				  address_text(&at->prefix, address)),
 		      "%s is bound to %s, and partner %s is behind %s: dropped as wrong-device",
 		      name_of(entry, name), link->name, prefix_text(&at->prefix, partner),
 		      other ? other->name : "another");
@@ -630,7 +723,7 @@ static bool check_device(struct doctor *doctor, const struct entry *entry,
 	name_of(entry, name);
 	if (!link) {
 		found(doctor, PROBLEM, "device",
-		      "create the device, or bind the address to another: edgectl interface del, then add",
+		      rebinding(entry, device_of_remotes(doctor, entry), remedy),
 		      "%s is bound to %s, and there is no such device: all its traffic is dropped as wrong-device",
 		      name, entry->text);
 		return false;
@@ -642,14 +735,13 @@ static bool check_device(struct doctor *doctor, const struct entry *entry,
 	bridge = bridge_of(doctor, link);
 	if (bridge && bridge != link)
 		found(doctor, PROBLEM, "device",
-		      sentence_of(remedy, "bind the address to %s: edgectl interface del, then add",
-				  bridge->name),
+		      rebinding(entry, bridge->name, remedy),
 		      "%s is bound to %s, a port of bridge %s: packets enter by the bridge, and are dropped as wrong-device",
 		      name, link->name, bridge->name);
 	vrf = vrf_of(doctor, link);
 	if (vrf)
 		found(doctor, PROBLEM, "device",
-		      "bind the address to no device: edgectl interface del, then add without dev",
+		      rebinding(entry, NULL, remedy),
 		      "%s is bound to %s, %s VRF %s: packets pass the hooks as the VRF's and as its member's, and are dropped as wrong-device",
 		      name, link->name, vrf == link ? "which is" : "a member of", vrf->name);
 	return link->up && (!bridge || bridge == link) && !vrf;
@@ -658,7 +750,7 @@ static bool check_device(struct doctor *doctor, const struct entry *entry,
 static void check_interface(struct doctor *doctor, const struct entry *entry)
 {
 	const struct probe_link *link = entry->text ? link_called(doctor, entry->text) : NULL;
-	char name[TEXT];
+	char name[TEXT], remedy[TEXT], bind[TEXT], address[PREFIX_TEXT];
 	struct probe_route behind;
 	bool well = !entry->text || check_device(doctor, entry, link);
 	bool routed = !probe_route(&entry->prefix, NULL, 0, &behind);
@@ -666,7 +758,9 @@ static void check_interface(struct doctor *doctor, const struct entry *entry)
 	check_bridge(doctor, entry, link ? link : routed ? link_at(doctor, behind.device) : NULL,
 		     routed && !behind.local ? link_at(doctor, behind.device) : NULL);
 	if (!routed) {
-		found(doctor, PROBLEM, "device", "ip route add ADDRESS dev DEVICE",
+		found(doctor, PROBLEM, "device",
+		      sentence_of(remedy, "ip route add %s dev DEVICE, the one to the Edge server",
+				  address_text(&entry->prefix, address)),
 		      "there is no route to %s", name_of(entry, name));
 		return;
 	}
@@ -674,7 +768,10 @@ static void check_interface(struct doctor *doctor, const struct entry *entry)
 		return;
 	if (!behind.local && behind.gateway && behind.device == link->index) {
 		found(doctor, PROBLEM, "device",
-		      "add the route to the Edge server, or bind the address to the device before its remote parties",
+		      sentence_of(remedy,
+				  "ip route add %s dev DEVICE, the one to the Edge server; or, where the route is right, %s",
+				  address_text(&entry->prefix, address),
+				  rebinding(entry, NULL, bind)),
 		      "%s lies behind a gateway on %s itself, to which it is bound: there its remote parties are to be",
 		      name_of(entry, name), link->name);
 		return;
@@ -831,23 +928,42 @@ static void check_detours(struct doctor *doctor)
 
 /* ---- virtual servers ---- */
 
-static bool is_edge(const struct doctor *doctor, const struct prefix *address)
+static const struct entry *edge_at(const struct doctor *doctor, const struct prefix *address)
 {
 	size_t i;
 
 	for (i = 0; i < doctor->policy.interface_count; i++) {
 		if (!prefix_compare(&doctor->policy.interfaces[i].prefix, address))
-			return true;
+			return &doctor->policy.interfaces[i];
 	}
-	return false;
+	return NULL;
+}
+
+/* What gives a real server the roles of the service. */
+static const char *roles_to_add(const struct doctor *doctor, const struct probe_server *server,
+				char text[TEXT])
+{
+	const struct entry *edge = edge_at(doctor, &server->service);
+	char address[PREFIX_TEXT], one[TEXT];
+	uint32_t role;
+
+	address_text(&server->real, address);
+	*text = '\0';
+	for (role = 0; role_names[role]; role++) {
+		if (edge && edge->mask & 1u << role)
+			append_word(text, TEXT, "; ",
+				    sentence_of(one, "edgectl interface add %s %s",
+						role_names[role], address));
+	}
+	return text;
 }
 
 /* IPVS acts behind the hook of what is delivered, and sends from this machine what it passes on. */
 static void check_server(struct doctor *doctor, const struct probe_server *server)
 {
-	bool service = is_edge(doctor, &server->service), real = is_edge(doctor, &server->real);
+	bool service = edge_at(doctor, &server->service), real = edge_at(doctor, &server->real);
 	bool masquerades = server->way == PROBE_MASQUERADES;
-	char name[PREFIX_TEXT], to[PREFIX_TEXT];
+	char name[PREFIX_TEXT], to[PREFIX_TEXT], remedy[TEXT];
 
 	address_text(&server->service, name);
 	address_text(&server->real, to);
@@ -857,8 +973,7 @@ static void check_server(struct doctor *doctor, const struct probe_server *serve
 		      "IPVS takes what it passes on from %s to %s from connection tracking: dropped as invalid-state",
 		      name, to);
 	if (service && !real && masquerades)
-		found(doctor, PROBLEM, "ipvs",
-		      "edgectl interface add ROLE the real server's address",
+		found(doctor, PROBLEM, "ipvs", roles_to_add(doctor, server, remedy),
 		      "the answers of %s, a real server of IPVS for %s, get that address behind nf_edge: unjudged and uncounted",
 		      to, name);
 	if (service && !masquerades)
@@ -915,13 +1030,59 @@ static bool dns_answers(void)
 	return length > 0;
 }
 
+/* The domain of the first partner that has one, or NULL. */
+static const char *first_domain(const struct doctor *doctor)
+{
+	size_t i;
+
+	for (i = 0; i < doctor->policy.partner_count; i++) {
+		if (doctor->policy.partners[i].domain)
+			return doctor->policy.partners[i].domain;
+	}
+	return NULL;
+}
+
+/* Whether this machine may ask from an Edge address, and the policy drops that. */
+static bool cuts_off(const struct doctor *doctor)
+{
+	const struct settings *settings = &doctor->policy.status.settings;
+	struct probe_route route;
+	size_t i;
+
+	if (settings->mode != NF_EDGE_MODE_ENFORCE || settings->unlisted != NF_EDGE_UNLISTED_DROP)
+		return false;
+	for (i = 0; i < doctor->policy.interface_count; i++) {
+		if (!probe_route(&doctor->policy.interfaces[i].prefix, NULL, 0, &route) &&
+		    route.local)
+			return true;
+	}
+	return false;
+}
+
+/* What no partner is looked up by may be silent: that is no fault of the policy, nor of its. */
 static void check_dns(struct doctor *doctor)
 {
+	const char *domain = first_domain(doctor);
+	char remedy[TEXT];
+
 	if (!has_resolver() || dns_answers())
 		return;
-	found(doctor, PROBLEM, "dns",
-	      "see /etc/resolv.conf; \"unlisted drop\" cuts Edge addresses off from DNS: edgectl unlisted pass",
-	      "no name server of /etc/resolv.conf answers");
+	if (!domain) {
+		found(doctor, FACT, "dns", NULL,
+		      "no name server of /etc/resolv.conf answers; no partner comes from a domain, so none needs it");
+		return;
+	}
+	if (cuts_off(doctor))
+		sentence_of(remedy,
+			    "edgectl unlisted pass, where the name server is asked from an Edge address; then edgectl partner refresh %s",
+			    domain);
+	else
+		sentence_of(remedy,
+			    "grep nameserver /etc/resolv.conf tells who is asked; once it answers, edgectl partner refresh %s",
+			    domain);
+	found(doctor, PROBLEM, "dns", remedy,
+	      "no name server of /etc/resolv.conf answers: the partners of %s stay as they are",
+	      domain);
 }
 
 /* ---- the next boot ---- */
@@ -998,7 +1159,7 @@ static int finish(struct child *child)
 }
 
 /* Reads both to their end. */
-static bool same_text(FILE *one, FILE *other)
+static bool same_contents(FILE *one, FILE *other)
 {
 	bool same = true;
 	int a, b;
@@ -1024,7 +1185,7 @@ static void compare_file(struct doctor *doctor)
 		finish(&here);
 		return;
 	}
-	same = same_text(here.output, there.output);
+	same = same_contents(here.output, there.output);
 	code = finish(&there);
 	if (finish(&here) || code == EXIT_UNSEEN)
 		found(doctor, UNSEEN, "reboot", cure_of(EPERM),
@@ -1058,7 +1219,8 @@ static void check_file(struct doctor *doctor)
 	code = finish(&child);
 	if (code)
 		found(doctor, PROBLEM, "reboot",
-		      "correct the file, or edgectl save " POLICY_FILE,
+		      "edgectl check " POLICY_FILE " tells all that is wrong with it; edgectl save "
+		      POLICY_FILE " replaces it by the policy in force",
 		      "the policy would not come back after a reboot: %s",
 		      *line ? line + strlen("edgectl: ") : POLICY_FILE);
 	else if (doctor->loaded)
@@ -1086,7 +1248,7 @@ static void check_unit(struct doctor *doctor)
 	found(doctor, PROBLEM, "reboot",
 	      exists("/{etc,usr/local/lib,usr/lib,lib}/systemd/system/" UNIT) ?
 	      "systemctl enable " UNIT :
-	      "install " UNIT ", which comes with edgectl, and systemctl enable it",
+	      "apt install edgectl, or make install; then systemctl enable " UNIT,
 	      "no " UNIT " is enabled: the policy would not come back after a reboot");
 }
 

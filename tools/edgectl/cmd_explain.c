@@ -14,11 +14,29 @@
 #define WHY		80	/* bytes of a row's, with NUL */
 #define PASSED_BY	256	/* bytes of what is told about devices, with NUL */
 
+/**
+ * struct grounds - what the verdict rests on, as it is found a moment later
+ * @rules: by row
+ * @devices: which device is wrong
+ * @partners: those in the admitting row's group that cover the remote address, the longest last
+ * @blocks: those that cover it, likewise
+ */
+struct grounds {
+	struct rule rules[NF_EDGE_ROW_COUNT];
+	char devices[PASSED_BY];
+	struct entry *partners;
+	size_t partner_count;
+	struct entry *blocks;
+	size_t block_count;
+};
+
 static const char *const reason_sentences[NF_EDGE_REASON_COUNT] = {
 	[NF_EDGE_REASON_MALFORMED] =
 		"No packet may look like this: source and destination are the same, or an address cannot be on the wire.",
 	[NF_EDGE_REASON_WRONG_DEVICE] =
 		"The Edge address is bound to a device, and the remote party is not behind that device.",
+	[NF_EDGE_REASON_BLOCKED] =
+		"The remote address is in the block list, which wins over every row.",
 	[NF_EDGE_REASON_INVALID_STATE] =
 		"Connection tracking does not take it as the beginning of a flow.",
 	[NF_EDGE_REASON_NOT_LISTED] =
@@ -139,22 +157,75 @@ static int read_devices(struct nl *nl, const struct flow *flow, char text[PASSED
 	return 0;
 }
 
-static void because(FILE *file, const struct verdict *verdict, const struct rule *rules,
-		    const char *devices)
+static const struct entry *last_of(const struct entry *list, size_t count)
 {
+	return count ? &list[count - 1] : NULL;
+}
+
+static void put_partner(FILE *file, const struct entry *partner)
+{
+	char prefix[PREFIX_TEXT], groups[GROUPS_TEXT];
+
+	fprintf(file, ", which lists partner %s group %s", prefix_text(&partner->prefix, prefix),
+		groups_text(partner->mask, groups));
+	if (partner->domain)
+		fprintf(file, " domain %s", partner->domain);
+	if (partner->text) {
+		fputs(" name ", file);
+		policy_put_word(file, partner->text);
+	}
+}
+
+static void put_block(FILE *file, const struct entry *block)
+{
+	char prefix[PREFIX_TEXT], end[TIME_TEXT];
+
+	fprintf(file, "The block %s", prefix_text(&block->prefix, prefix));
+	if (block->until)
+		fprintf(file, " until %s", time_text(block->until, end));
+	if (block->text) {
+		fputs(" reason ", file);
+		policy_put_word(file, block->text);
+	}
+	fputs(" cuts the remote address off, whatever row admits it.", file);
+}
+
+/* Whether the row refuses the flow read the other way round: it is spoken first from its port. */
+static bool is_turned(const struct flow *flow, const struct rule *rule)
+{
+	return rule->dport && flow->dport != rule->dport && flow->sport == rule->dport;
+}
+
+static void because(FILE *file, const struct flow *flow, const struct verdict *verdict,
+		    const struct grounds *grounds)
+{
+	const struct entry *partner = last_of(grounds->partners, grounds->partner_count);
+	const struct entry *block = last_of(grounds->blocks, grounds->block_count);
+	const struct rule *rules = grounds->rules;
+	const char *devices = grounds->devices;
 	int row = row_of(verdict);
 
-	if (verdict->row >= 0)
-		fprintf(file, "The row %s admits it (peers %s).", row_names[row],
+	if (verdict->row >= 0) {
+		fprintf(file, "The row %s admits it (peers %s)", row_names[row],
 			peers_names[rules[row].peers]);
-	else if (row >= 0)
+		if (partner)
+			put_partner(file, partner);
+		putc('.', file);
+	} else if (row >= 0 && is_turned(flow, &rules[row])) {
+		fprintf(file,
+			"From its own port %u the row %s answers only its own peers, whoever speaks first: it %s",
+			rules[row].dport, row_names[row], reason_sentences[verdict->reason]);
+	} else if (row >= 0) {
 		fprintf(file, "The row %s %s", row_names[row], reason_sentences[verdict->reason]);
-	else if (verdict->reason < 0)
+	} else if (verdict->reason == NF_EDGE_REASON_BLOCKED && block) {
+		put_block(file, block);
+	} else if (verdict->reason < 0) {
 		fputs("Neither end is an Edge address: the policy does not touch it.", file);
-	else if (verdict->reason == NF_EDGE_REASON_WRONG_DEVICE)
+	} else if (verdict->reason == NF_EDGE_REASON_WRONG_DEVICE) {
 		fputs(devices, file);
-	else
+	} else {
 		fputs(reason_sentences[verdict->reason], file);
+	}
 	if (verdict->reason >= 0 && verdict->verdict == NF_EDGE_VERDICT_PASS)
 		fputs(" \"unlisted pass\" leaves it to the rest of netfilter.", file);
 }
@@ -173,7 +244,7 @@ static const char *in_mode(const struct verdict *verdict)
 		return " The mode is off: nothing is enforced.";
 	if (verdict->mode == NF_EDGE_MODE_AUDIT &&
 	    verdict->verdict == NF_EDGE_VERDICT_DROP)
-		return " In audit mode the packet would pass all the same.";
+		return " In audit nothing is dropped: the packet passes, and is counted.";
 	return "";
 }
 
@@ -190,14 +261,14 @@ static const char *unchecked(const struct flow *flow)
 }
 
 static void say(char text[SENTENCES], const struct flow *flow, const struct verdict *verdict,
-		const struct rule *rules, const char *devices)
+		const struct grounds *grounds)
 {
 	FILE *file = fmemopen(text, SENTENCES, "w");
 	int row = row_of(verdict);
 
 	if (!file)
 		abort();
-	because(file, verdict, rules, devices);
+	because(file, flow, verdict, grounds);
 	fprintf(file, "%s%s", device_matters(verdict) ? unchecked(flow) : "", in_mode(verdict));
 	if (row >= 0)
 		fprintf(file, " Source: %s: \"%s\"", sources[row].where, sources[row].words);
@@ -252,6 +323,8 @@ static const char *why(uint32_t finding, const struct rule *rule, char text[WHY]
 				  "it is for what is opened to an Edge address";
 	case NF_EDGE_FINDING_MALFORMED:
 		return "no packet may look like this";
+	case NF_EDGE_FINDING_BLOCKED:
+		return "the remote address is in the block list";
 	case NF_EDGE_FINDING_WRONG_DEVICE:
 		return "the remote party is not behind the Edge address's device";
 	default:
@@ -285,16 +358,49 @@ static void show_rows(struct out *out, const struct verdict *verdict, const stru
 	out_table_end(out);
 }
 
-static void show(const struct options *options, const struct op *op, const struct verdict *verdict,
-		 const struct rule *rules, const char *devices)
+/* For JSON; null: none. */
+static void show_partner(struct out *out, const struct entry *partner)
 {
+	char text[PREFIX_TEXT];
+
+	if (!partner) {
+		out_string(out, "partner", NULL);
+		return;
+	}
+	out_object(out, "partner", OUT_SILENT);
+	out_string(out, "address", prefix_text(&partner->prefix, text));
+	out_names(out, "groups", group_names, partner->mask);
+	out_string(out, "name", partner->text);
+	out_string(out, "domain", partner->domain);
+	out_object_end(out);
+}
+
+static void show_block(struct out *out, const struct entry *block)
+{
+	char text[PREFIX_TEXT], end[TIME_TEXT];
+
+	if (!block) {
+		out_string(out, "block", NULL);
+		return;
+	}
+	out_object(out, "block", OUT_SILENT);
+	out_string(out, "address", prefix_text(&block->prefix, text));
+	out_string(out, "until", block->until ? time_text(block->until, end) : NULL);
+	out_string(out, "reason", block->text);
+	out_object_end(out);
+}
+
+static void show(const struct options *options, const struct op *op, const struct verdict *verdict,
+		 const struct grounds *grounds)
+{
+	const int refused_by = verdict->row < 0 ? row_of(verdict) : -1;
 	const char *row = verdict->row >= 0 ? row_names[verdict->row] : NULL;
 	const char *reason = verdict->reason >= 0 ? reason_names[verdict->reason] : NULL;
 	struct out out = out_start(options);
 	bool ours = row || reason;
 	char text[SENTENCES];
 
-	say(text, &op->flow, verdict, rules, devices);
+	say(text, &op->flow, verdict, grounds);
 	out_line(&out, "%s%s%s", verdict_names[verdict->verdict], ours ? " " : "",
 		 row ? row : reason ? reason : "");
 	out_line(&out, "%s", text);
@@ -303,8 +409,11 @@ static void show(const struct options *options, const struct op *op, const struc
 	out_string(&out, "rule", row);
 	out_string(&out, "reason", reason);
 	out_string(&out, "text", text);
+	out_string(&out, "refused_by", refused_by >= 0 ? row_names[refused_by] : NULL);
+	show_partner(&out, last_of(grounds->partners, grounds->partner_count));
+	show_block(&out, last_of(grounds->blocks, grounds->block_count));
 	if (op->set)
-		show_rows(&out, verdict, rules);
+		show_rows(&out, verdict, grounds->rules);
 	out_object_end(&out);
 }
 
@@ -322,22 +431,46 @@ static int read_rules(struct nl *nl, struct rule rules[NF_EDGE_ROW_COUNT])
 	return 0;
 }
 
+/* What lists the remote address, or blocks it; the policy may have changed since the verdict. */
+static int read_remote(struct nl *nl, const struct flow *flow, const struct verdict *verdict,
+		       struct grounds *grounds)
+{
+	const struct rule *rule = &grounds->rules[verdict->row >= 0 ? verdict->row : 0];
+	struct partner_filter filter = { 0 };
+
+	if (verdict->row >= 0 &&
+	    verdict->findings[verdict->row] == NF_EDGE_FINDING_LISTED) {
+		filter.covers = is_outbound(rule) ? &flow->to : &flow->from;
+		filter.groups = 1u << rule_group(rule);
+		return nl_partners(nl, &filter, &grounds->partners, &grounds->partner_count);
+	}
+	if (verdict->reason != NF_EDGE_REASON_BLOCKED)
+		return 0;
+	if (nl_blocks(nl, &flow->from, &grounds->blocks, &grounds->block_count))
+		return -1;
+	return grounds->block_count ? 0 :
+	       nl_blocks(nl, &flow->to, &grounds->blocks, &grounds->block_count);
+}
+
 int cmd_explain(const struct options *options, struct op *op)
 {
-	struct rule rules[NF_EDGE_ROW_COUNT] = { 0 };
+	struct grounds grounds = { 0 };
 	struct nl *nl = nl_attach();
-	char devices[PASSED_BY];
 	struct verdict verdict;
 	int result;
 
 	result = nl_explain(nl, &op->flow, &verdict);
 	if (!result)
-		result = read_rules(nl, rules);
+		result = read_rules(nl, grounds.rules);
 	if (!result && verdict.reason == NF_EDGE_REASON_WRONG_DEVICE)
-		result = read_devices(nl, &op->flow, devices);
+		result = read_devices(nl, &op->flow, grounds.devices);
+	if (!result)
+		result = read_remote(nl, &op->flow, &verdict, &grounds);
 	result = report(nl, result, NULL, NULL);
 	if (result == EXIT_DONE)
-		show(options, op, &verdict, rules, devices);
+		show(options, op, &verdict, &grounds);
+	entries_free(grounds.partners, grounds.partner_count);
+	entries_free(grounds.blocks, grounds.block_count);
 	nl_detach(nl);
 	return result;
 }

@@ -36,6 +36,7 @@ static const struct {
 #define HEADS		(sizeof(heads) / sizeof(heads[0]))
 #define CELL_BYTES	512	/* more than anything in it may have */
 #define FIELDS_MAX	256
+#define UNREAD_BYTES	256	/* of the heads that a warning tells */
 
 /**
  * struct import - a file being read
@@ -52,6 +53,7 @@ static const struct {
  * @field: number of the next one
  * @seen: columns that the row has
  * @failed: op.error says why
+ * @unread: columns of the head that mean nothing, comma separated; as far as there is room
  */
 struct import {
 	const char *name;
@@ -73,6 +75,7 @@ struct import {
 	unsigned char means[FIELDS_MAX];
 	unsigned int field;
 	char cell[COLUMNS][CELL_BYTES];
+	char unread[UNREAD_BYTES];
 };
 
 /* ---- partners ---- */
@@ -156,6 +159,8 @@ static void take_field(void *text, size_t length, void *data)
 		column = meaning(text);
 		import->means[field] = column;
 		import->table |= column == ADDRESS || column == DOMAIN || column == PROXY;
+		if (column == COLUMNS && length)
+			append_word(import->unread, sizeof(import->unread), ", ", text);
 		return;
 	}
 	column = import->means[field];
@@ -198,11 +203,20 @@ static bool list_line(struct import *import, char *line, size_t length)
 	struct words *words = &import->words;
 
 	import->policy.line = import->line;
-	if (!parse_line(&import->op, line, length, words))
+	if (!line_split(&import->op, line, length, words))
 		return false;
 	if (words->count > 1)
 		return refuse(&import->op, "unexpected word \"%.80s\"", words->word[1]);
 	return !words->count || add(import, words->word[0], NULL, import->text);
+}
+
+/* Words between commas, the first of which is no address and no domain. */
+static bool is_head(const char *line)
+{
+	size_t length = strcspn(line, ",;");
+
+	return line[length] && !memchr(line, '.', length) && !memchr(line, ':', length) &&
+	       !memchr(line, '#', length);
 }
 
 /* The first line that says something: the head of a table, or the first partner of a list. */
@@ -217,6 +231,10 @@ static bool first_line(struct import *import, char *line, size_t length, size_t 
 		return true;
 	import->head = false;
 	line[text] = '\0';
+	if (is_head(line))
+		return refuse(&import->op,
+			      "the table \"%.80s\" has no column called address, domain or proxyfqdn",
+			      line);
 	return list_line(import, line, text);
 }
 
@@ -310,21 +328,26 @@ static int look_up(const struct options *options, struct import *import)
 	return result;
 }
 
-/* Takes away what the kernel has already: how many. */
-static int sort_out(struct import *import, struct nl *nl, size_t *there)
+/* Takes away what the kernel has already: how many; and how many of the others get a name only. */
+static int sort_out(struct import *import, struct nl *nl, size_t *there, size_t *renamed)
 {
 	struct table *table = &import->policy.partners;
 	const struct partner_filter all = { 0 };
 	struct entry *list, *entry, swap;
 	size_t count, i, kept = 0;
+	bool same_name;
 
 	if (nl_partners(nl, &all, &list, &count))
 		return report(nl, -1, NULL, NULL);
 	for (i = 0; i < count; i++) {
 		entry = policy_find(&import->policy, &list[i].prefix, list[i].domain);
-		if (entry && !(entry->mask & ~list[i].mask) &&
-		    (!entry->text || (list[i].text && !strcmp(entry->text, list[i].text))))
+		if (!entry || entry->mask & ~list[i].mask)
+			continue;
+		same_name = !entry->text || (list[i].text && !strcmp(entry->text, list[i].text));
+		if (same_name)
 			entry->mask = 0;
+		else
+			++*renamed;
 	}
 	entries_free(list, count);
 	for (i = 0; i < table->count; i++) {
@@ -342,11 +365,11 @@ static int send(const struct options *options, struct import *import)
 {
 	const struct table *table = &import->policy.partners;
 	struct out out = out_start(options);
-	struct nl *nl = nl_attach();
+	struct nl *nl = change_begin(options);
 	char text[PREFIX_TEXT], error[ERROR_TEXT];
 	const struct entry *blamed;
-	size_t there = 0;
-	int result = sort_out(import, nl, &there);
+	size_t there = 0, renamed = 0, added;
+	int result = sort_out(import, nl, &there, &renamed);
 
 	if (!result && table->count > there &&
 	    nl_partner_add(nl, table->list, table->count - there, true)) {
@@ -359,15 +382,22 @@ static int send(const struct options *options, struct import *import)
 					       error));
 		}
 	}
-	nl_detach(nl);
-	if (result)
+	result = change_end(options, nl, result);
+	if (result || options->dry_run || options->confirm)
 		return result;
+	added = table->count - there - renamed;
 	out_object(&out, NULL, OUT_SILENT);
-	out_number(&out, "added", table->count - there);
+	out_number(&out, "added", added);
+	out_number(&out, "renamed", renamed);
 	out_number(&out, "present", there);
 	out_object_end(&out);
-	if (!options->quiet)
-		out_line(&out, "added %zu, %zu %s there", table->count - there, there,
+	if (options->quiet)
+		return EXIT_DONE;
+	if (renamed)
+		out_line(&out, "added %zu, renamed %zu, %zu %s there", added, renamed, there,
+			 there == 1 ? "was" : "were");
+	else
+		out_line(&out, "added %zu, %zu %s there", added, there,
 			 there == 1 ? "was" : "were");
 	return EXIT_DONE;
 }
@@ -386,6 +416,8 @@ int cmd_partner_import(const struct options *options, struct op *op)
 	import->mask = op->mask;
 	import->text = op->text;
 	result = file ? read_lines(import, file) : fail("%s: %s", op->file, strerror(errno));
+	if (!result && import->table && *import->unread && !options->quiet)
+		warn("%s: columns that are not read: %s", op->file, import->unread);
 	if (!result)
 		result = look_up(options, import);
 	if (!result)

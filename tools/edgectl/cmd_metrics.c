@@ -9,7 +9,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "edgectl.h"
 
@@ -69,9 +68,10 @@ static void policy(const struct status *status)
 	gauge("generation", NULL, "Moves with every change of the policy.", status->generation);
 	gauge("policy_change_timestamp_seconds", "seconds",
 	      "When the policy last changed, since the Unix epoch.",
-	      (int64_t)((uint64_t)time(NULL) - status->uptime));
+	      status->changed);
 	gauge("interfaces", NULL, "Edge addresses, once for each role.", status->interfaces);
 	gauge("partners", NULL, "Partner prefixes.", status->partners);
+	gauge("blocks", NULL, "Blocked prefixes.", status->blocks);
 }
 
 static void rows(const char *what, const char *help, const struct rule *list, size_t count,
@@ -104,8 +104,99 @@ static void reasons(const char *what, const char *help, const struct drop *list,
 		       *(const uint64_t *)((const char *)&list[i] + offset));
 }
 
+/* ---- partners ---- */
+
+/**
+ * struct busiest - the partners with the most packets, in order, each prefix once
+ * @size: how many are wanted; there is room for one more
+ * @last: the one that is being read, which comes once for each of its domains
+ * @begun: there is one
+ * @uncounted: we are not told how many packets there were
+ */
+struct busiest {
+	struct entry *list;
+	size_t count;
+	size_t size;
+	struct entry last;
+	bool begun;
+	bool uncounted;
+};
+
+/* Takes @last in its place; who is one too many leaves. */
+static void place(struct busiest *busiest)
+{
+	struct entry *list = busiest->list;
+	size_t at = busiest->count;
+
+	if (!busiest->begun)
+		return;
+	for (; at && list[at - 1].packets < busiest->last.packets; at--)
+		list[at] = list[at - 1];
+	list[at] = busiest->last;
+	if (busiest->count < busiest->size)
+		busiest->count++;
+	else
+		free(list[busiest->size].text);
+}
+
+static void take(void *context, const struct entry *list, size_t count, bool more)
+{
+	struct busiest *busiest = context;
+	struct entry *last = &busiest->last;
+	size_t i;
+
+	for (i = 0; i < count; i++) {
+		busiest->uncounted |= !list[i].seen;
+		if (busiest->begun && !prefix_compare(&last->prefix, &list[i].prefix)) {
+			last->mask |= list[i].mask;
+			if (last->text || !list[i].text)
+				continue;
+		} else {
+			place(busiest);
+			*last = list[i];
+			busiest->begun = true;
+		}
+		last->text = list[i].text ? strdup(list[i].text) : NULL;
+		if (list[i].text && !last->text)
+			abort();
+	}
+	if (!more)
+		place(busiest);
+}
+
+static void partners(const struct busiest *busiest)
+{
+	char prefix[PREFIX_TEXT], groups[GROUPS_TEXT];
+	size_t i;
+
+	family("partner_packets", "counter", "packets",
+	       "Packets from the partners that have sent most, admitted because they are listed.");
+	for (i = 0; i < busiest->count; i++) {
+		const struct entry *partner = &busiest->list[i];
+
+		printf("nf_edge_partner_packets_total{address=\"%s\",name=\"",
+		       prefix_text(&partner->prefix, prefix));
+		put_label(partner->text ? partner->text : "");
+		printf("\",groups=\"%s\"} %" PRIu64 "\n", groups_text(partner->mask, groups),
+		       partner->packets);
+	}
+}
+
+static int read_partners(struct nl *nl, struct busiest *busiest, size_t size)
+{
+	const struct partner_filter all = { 0 };
+
+	busiest->size = size;
+	busiest->list = calloc(size + 1, sizeof(*busiest->list));
+	if (!busiest->list)
+		abort();
+	return nl_partners_take(nl, &all, take, busiest);
+}
+
+/* ---- all of it ---- */
+
 static void show(const struct status *status, const struct rule *rules, size_t rule_count,
-		 const struct drop *drops, size_t drop_count)
+		 const struct drop *drops, size_t drop_count, const struct busiest *busiest)
 {
 	policy(status);
 	rows("packets", "Packets that the row admitted.", rules, rule_count,
@@ -118,6 +209,8 @@ static void show(const struct status *status, const struct rule *rules, size_t r
 		drops, drop_count, offsetof(struct drop, packets));
 	reasons("bytes", "Their bytes, from the network header on.", drops, drop_count,
 		offsetof(struct drop, bytes));
+	if (busiest->size)
+		partners(busiest);
 	puts("# EOF");
 }
 
@@ -127,10 +220,11 @@ int cmd_metrics(const struct options *options, struct op *op)
 	struct rule *rules = NULL;
 	struct drop *drops = NULL;
 	size_t rule_count, drop_count;
+	struct busiest busiest = { 0 };
 	struct status status;
+	size_t i;
 	int result;
 
-	(void)op;
 	if (options->json)
 		return misuse("--openmetrics is another format than --json");
 	nl = nl_attach();
@@ -139,11 +233,19 @@ int cmd_metrics(const struct options *options, struct op *op)
 		result = nl_rules(nl, &rules, &rule_count);
 	if (!result)
 		result = nl_drops(nl, &drops, &drop_count);
-	if (!result)
-		show(&status, rules, rule_count, drops, drop_count);
-	result = report(nl, result, NULL, NULL);
+	if (!result && op->value)
+		result = read_partners(nl, &busiest, op->value);
+	if (!result && busiest.uncounted)
+		result = fail("not permitted (to see the packets of partners needs CAP_NET_ADMIN)");
+	else if (!result)
+		show(&status, rules, rule_count, drops, drop_count, &busiest);
+	if (result < 0)
+		result = report(nl, result, NULL, NULL);
 	nl_detach(nl);
 	free(rules);
 	free(drops);
+	for (i = 0; i < busiest.count; i++)
+		free(busiest.list[i].text);
+	free(busiest.list);
 	return result;
 }

@@ -24,13 +24,6 @@ struct entries {
 	size_t room;
 };
 
-static void *sure(void *memory)
-{
-	if (!memory)
-		exit(fail("out of memory"));
-	return memory;
-}
-
 static char *copy(const char *text)
 {
 	return text ? sure(strdup(text)) : NULL;
@@ -112,7 +105,7 @@ int names_add(const struct options *options, const struct op *op)
 {
 	struct lookup *lookups = sure(calloc(op->names, sizeof(*lookups)));
 	struct entries entries = { 0 };
-	struct nl *nl = nl_attach();
+	struct nl *nl = change_begin(options);
 	int result = EXIT_DONE;
 	size_t i;
 
@@ -136,10 +129,9 @@ int names_add(const struct options *options, const struct op *op)
 	if (!result)
 		result = report_entry(nl, nl_partner_add(nl, entries.list, entries.count,
 							 options->quiet), &entries);
-	nl_detach(nl);
 	lookups_free(lookups, op->names);
 	forget(&entries);
-	return result;
+	return change_end(options, nl, result);
 }
 
 /* Appends what leaves: all that comes from the domain, or its groups. */
@@ -168,7 +160,7 @@ static int find_leaving(struct nl *nl, const struct options *options, const stru
 int names_del(const struct options *options, const struct op *op)
 {
 	struct entries leaving = { 0 };
-	struct nl *nl = nl_attach();
+	struct nl *nl = change_begin(options);
 	int result = EXIT_DONE;
 	size_t i;
 
@@ -179,7 +171,9 @@ int names_del(const struct options *options, const struct op *op)
 	if (!result && leaving.count)
 		result = report_entry(nl, nl_partner_del(nl, leaving.list, leaving.count,
 							 options->quiet), &leaving);
-	nl_detach(nl);
+	result = change_end(options, nl, result);
+	if (!result)
+		left_tell_partners(options, leaving.list, leaving.count);
 	forget(&leaving);
 	return result;
 }
@@ -320,7 +314,10 @@ static int apply(struct nl *nl, const struct difference *difference)
 	return result;
 }
 
-/* Compares, and applies what that gives unless the policy has changed since; then once more. */
+/*
+ * Compares, and applies what that gives unless the policy has changed since; then once more. A copy
+ * of the policy does not change.
+ */
 static int bring_up_to_date(struct nl *nl, const char *domain, const struct lookup *lookups,
 			    size_t domains, struct difference *difference)
 {
@@ -337,6 +334,8 @@ static int bring_up_to_date(struct nl *nl, const char *domain, const struct look
 			return -1;
 		compare(list, count, lookups, domains, difference);
 		entries_free(list, count);
+		if (nl_begun(nl))
+			return apply(nl, difference);
 		nl_based_on(nl, status.generation);
 		result = apply(nl, difference);
 		nl_based_on(nl, 0);
@@ -379,24 +378,23 @@ static void show(const struct options *options, const struct difference *differe
 	out_table_end(&out);
 }
 
+/* @missed: DNS has no answer for some of them. */
 static int refresh(const struct options *options, struct nl *nl, const char *domain,
-		   struct entry *list, size_t count)
+		   struct entry *list, size_t count, bool *missed)
 {
 	struct difference difference = { 0 };
 	size_t domains, i;
 	struct lookup *lookups = lookups_of(list, count, &domains);
-	int result = EXIT_DONE;
+	int result;
 
-	if (!look_up(options, lookups, domains)) {
-		for (i = 0; i < domains; i++) {
-			if (lookups[i].error[0])
-				fail("%s; its partners stay as they are", lookups[i].error);
-		}
-		result = EXIT_REFUSED;
+	*missed = !look_up(options, lookups, domains);
+	for (i = 0; *missed && i < domains; i++) {
+		if (lookups[i].error[0])
+			fail("%s; its partners stay as they are", lookups[i].error);
 	}
-	if (bring_up_to_date(nl, domain, lookups, domains, &difference))
-		result = report(nl, -1, NULL, NULL);
-	else
+	result = bring_up_to_date(nl, domain, lookups, domains, &difference);
+	result = report(nl, result, NULL, NULL);
+	if (!result && !nl_begun(nl))
 		show(options, &difference);
 	forget(&difference.coming);
 	forget(&difference.going);
@@ -407,7 +405,8 @@ static int refresh(const struct options *options, struct nl *nl, const char *dom
 int cmd_partner_refresh(const struct options *options, struct op *op)
 {
 	const struct partner_filter filter = { .domain = op->domain.text };	/* "": any */
-	struct nl *nl = nl_attach();
+	struct nl *nl = change_begin(options);
+	bool missed = false;
 	struct entry *list;
 	size_t count;
 	int result;
@@ -416,8 +415,10 @@ int cmd_partner_refresh(const struct options *options, struct op *op)
 	if (!result && !count && op->domain.text[0])
 		result = fail("partner %s does not exist", op->domain.text);
 	else if (!result)
-		result = refresh(options, nl, op->domain.text, list, count);
+		result = refresh(options, nl, op->domain.text, list, count, &missed);
 	entries_free(list, count);
-	nl_detach(nl);
-	return result;
+	result = change_end(options, nl, result);
+	if (missed && !result)
+		result = EXIT_REFUSED;
+	return missed && options->dry_run ? EXIT_MISUSED : result;
 }

@@ -1,27 +1,26 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * check, load, confirm, revert, save: whole policies
+ * check, load, confirm, revert, undo: whole policies
  */
 #include <errno.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "edgectl.h"
 
 /* Of a line in a policy file, with its end. To save 32,768 single ports takes 191,061. */
 #define LINE_BYTES	262144
-#define SAVE_TRIES	20
 #define TOLD		100	/* errors, or warnings of a kind; the rest is counted */
 
 /* ---- reading ---- */
 
 /**
- * struct reader - a policy file being read
+ * struct reader - a file of commands being read
  * @name: as messages call it
+ * @take: takes a line; false: op->error says why not, or it is empty and that has been told
+ * @context: for @take
+ * @line: number of the line that is being read
  * @text: LINE_BYTES of the file, and room for a NUL
  * @at: where in @text the next line begins
  * @end: where what has been read ends
@@ -30,7 +29,9 @@
 struct reader {
 	const char *name;
 	FILE *file;
-	struct policy *policy;
+	bool (*take)(struct reader *reader, char *line, int length);
+	void *context;
+	uint32_t line;
 	struct words words;
 	struct op op;
 	char *text;
@@ -90,27 +91,66 @@ static int next_line(struct reader *reader, char **line)
 	return end - *line;
 }
 
-static bool take_line(struct reader *reader, char *line, int length)
+/* The command of a line. NULL: there is none, or it is not understood: then op->error says why. */
+static const struct command *line_command(struct reader *reader, char *line, int length)
 {
+	struct op *op = &reader->op;
+
+	op->error[0] = '\0';
+	if (length == -2)
+		op_refuse(op, "the line is longer than %d bytes", LINE_BYTES - 1);
+	else if (line_split(op, line, length, &reader->words) && reader->words.count)
+		return command_parse(op, reader->words.count, reader->words.word);
+	return NULL;
+}
+
+static bool goes_merged(const struct command *command)
+{
+	return command->changes && command->run != cmd_load && command->run != cmd_undo &&
+	       command->run != cmd_revert;
+}
+
+static bool not_for_files(struct op *op, const struct command *command)
+{
+	return refuse(op, "\"%s%s%s\" is no command for a policy file%s", command->object,
+		      command->name ? " " : "", command->name ? command->name : "",
+		      goes_merged(command) ? ": only \"load --merge\" takes it" : "");
+}
+
+/* Takes a line up into a whole policy. */
+static bool stage_line(struct reader *reader, char *line, int length)
+{
+	struct policy *policy = reader->context;
 	const struct command *command;
 	struct op *op = &reader->op;
 
-	if (length == -2)
-		return refuse(op, "the line is longer than %d bytes", LINE_BYTES - 1);
-	if (parse_plain_partner(op, line, length))
-		return policy_partner(reader->policy, op);
-	if (!parse_line(op, line, length, &reader->words))
-		return false;
-	if (!reader->words.count)
-		return true;
-	command = command_parse(op, reader->words.count, reader->words.word);
+	policy->line = reader->line;
+	if (length >= 0 && line_plain_partner(op, line, length))
+		return policy_partner(policy, op);
+	command = line_command(reader, line, length);
 	if (!command)
-		return false;
-	if (!command->stage)
-		return refuse(op, "\"%s%s%s\" is no command for a policy file",
-			      command->object, command->name ? " " : "",
-			      command->name ? command->name : "");
-	return command->stage(reader->policy, op);
+		return !op->error[0];
+	return command->stage ? command->stage(policy, op) : not_for_files(op, command);
+}
+
+/* Does what a line says. */
+static bool do_line(struct reader *reader, char *line, int length)
+{
+	const struct command *command = line_command(reader, line, length);
+	struct op *op = &reader->op;
+	bool done;
+
+	if (!command)
+		return !op->error[0];
+	if (!goes_merged(command))
+		return not_for_files(op, command);
+	if (command_shows(command, op))
+		return refuse(op, "missing word: %s", command->usage);
+	out_where(reader->name, reader->line);
+	done = !command->run(reader->context, op);
+	out_where(NULL, 0);
+	op->error[0] = '\0';
+	return done;
 }
 
 /* Whoever corrects a file wants to know all that is wrong with it. */
@@ -120,12 +160,12 @@ static int read_lines(struct reader *reader)
 	int length;
 
 	while ((length = next_line(reader, &line)) != -1) {
-		if (!(++reader->policy->line & 0xffff))
-			out_progress("lines read", reader->policy->line);
-		if (take_line(reader, line, length))
+		if (!(++reader->line & 0xffff))
+			out_progress("lines read", reader->line);
+		if (reader->take(reader, line, length))
 			continue;
-		if (reader->errors++ < TOLD)
-			fail("%s:%u: %s", reader->name, reader->policy->line, reader->op.error);
+		if (reader->errors++ < TOLD && reader->op.error[0])
+			fail("%s:%u: %s", reader->name, reader->line, reader->op.error);
 	}
 	out_progress_end();
 	if (ferror(reader->file))
@@ -135,13 +175,13 @@ static int read_lines(struct reader *reader)
 	return reader->errors ? EXIT_REFUSED : EXIT_DONE;
 }
 
-int policy_read(const struct options *options, const char *name, struct policy *policy)
+static int file_read(const char *name, bool (*take)(struct reader *reader, char *line, int length),
+		     void *context)
 {
 	struct reader *reader = calloc(1, sizeof(*reader));
 	bool standard = !strcmp(name, "-");
 	int result;
 
-	policy_init(policy, options->quiet);
 	if (reader)
 		reader->text = malloc(LINE_BYTES + 1);
 	if (!reader || !reader->text) {
@@ -149,7 +189,8 @@ int policy_read(const struct options *options, const char *name, struct policy *
 		return fail("out of memory");
 	}
 	reader->name = name;
-	reader->policy = policy;
+	reader->take = take;
+	reader->context = context;
 	reader->file = standard ? stdin : fopen(name, "r");
 	result = reader->file ? read_lines(reader) : fail("%s: %s", name, strerror(errno));
 	if (reader->file && !standard)
@@ -159,6 +200,12 @@ int policy_read(const struct options *options, const char *name, struct policy *
 	free(reader->text);
 	free(reader);
 	return result;
+}
+
+int policy_read(const struct options *options, const char *name, struct policy *policy)
+{
+	policy_init(policy, options->quiet);
+	return file_read(name, stage_line, policy);
 }
 
 /* ---- checking ---- */
@@ -199,14 +246,29 @@ static void warn_of_covered(void *context, const struct entry *inner, const stru
 		     outer->line);
 }
 
+/* What a file says that came to its end before it was read. */
+static void warn_of_ended(const char *file, const struct policy *policy)
+{
+	if (policy->ended)
+		warn("%s: %zu block%s left out: the end has come", file, policy->ended,
+		     policy->ended == 1 ? " is" : "s are");
+}
+
 int cmd_check(const struct options *options, struct op *op)
 {
 	struct covered covered = { .file = op->text };
 	struct policy policy;
 	int result = policy_read(options, op->text, &policy);
 
+	if (!result && !policy_guards(&policy)) {
+		if (op->set)
+			result = fail("%s: no Edge address: nothing would be enforced", op->text);
+		else if (!options->quiet)
+			warn("%s: no Edge address: nothing will be enforced", op->text);
+	}
 	if (!result && !options->quiet) {
 		policy_complete(&policy);
+		warn_of_ended(op->text, &policy);
 		warn_of_dns(op->text, &policy);
 		warn_of_idle_rows(op->text, &policy);
 		policy_covered(&policy, warn_of_covered, &covered);
@@ -278,14 +340,27 @@ static int load_partners(struct nl *nl, const char *file, const struct table *ta
 			   entry->line);
 }
 
-/* One transaction on one socket: all of it or nothing. */
-static int load_policy(struct nl *nl, const char *file, const struct policy *policy,
-		       uint32_t seconds)
+static int load_blocks(struct nl *nl, const char *file, const struct table *table)
+{
+	char text[PREFIX_TEXT];
+	size_t bad;
+
+	if (!table->count || !nl_block_add(nl, table->list, table->count, false))
+		return EXIT_DONE;
+	bad = nl_error(nl)->entry;
+	if (bad >= table->count)
+		return report_file(nl, file, NULL, NULL, 0);
+	return report_file(nl, file, "block", prefix_text(&table->list[bad].prefix, text),
+			   table->list[bad].line);
+}
+
+/* All that a file says, or nothing, in place of the policy in force. */
+static int load_policy(struct nl *nl, const char *file, const struct policy *policy)
 {
 	int result;
 
 	nl_progress = out_progress;
-	if (nl_begin(nl))
+	if (nl_begin(nl, false))
 		return report(nl, -1, NULL, NULL);
 	if ((policy->settings.given && nl_set(nl, &policy->settings)) ||
 	    load_rules(nl, policy))
@@ -293,55 +368,98 @@ static int load_policy(struct nl *nl, const char *file, const struct policy *pol
 	result = load_interfaces(nl, file, &policy->interfaces);
 	if (!result)
 		result = load_partners(nl, file, &policy->partners);
+	if (!result)
+		result = load_blocks(nl, file, &policy->blocks);
 	out_progress_end();
-	if (!result && nl_commit(nl, seconds))
-		result = report_file(nl, file, NULL, NULL, 0);
 	return result;
 }
 
-/* What becomes of a policy that waits for its confirmation, if it does. @before: as it was. */
-static int tell_of_wait(const struct options *options, struct nl *nl, uint32_t seconds,
-			const struct status *before)
+/* Whether the file would take away all that guards, without a word. Tells so. */
+static bool opens(struct nl *nl, const char *file, const struct policy *policy)
 {
-	struct out out = out_start(options);
 	struct status status;
 
-	if (nl_status(nl, &status))
-		return report(nl, -1, NULL, NULL);
-	out_object(&out, NULL, OUT_SILENT);
-	if (status.generation == before->generation) {
-		out_string(&out, "confirm_within", NULL);
-		out_line(&out, "nothing has changed, and nothing is to be confirmed");
-	} else {
-		out_seconds(&out, "confirm_within", seconds);
-		out_line(&out, "unless confirmed within %u seconds, the policy before comes back",
-			 seconds);
-	}
-	out_object_end(&out);
-	return EXIT_DONE;
+	if (policy_guards(policy) || nl_status(nl, &status) || !status.interfaces)
+		return false;
+	fail("%s: no Edge address: the %u in force would go, and nothing would be enforced (%s)",
+	     file, status.interfaces,
+	     "load --merge adds to the policy in force, load --open opens it");
+	return true;
 }
 
-int cmd_load(const struct options *options, struct op *op)
+static int replace_policy(const struct options *options, const struct op *op)
 {
+	struct guarded before;
 	struct policy policy;
-	struct status before;
 	struct nl *nl;
 	int result = policy_read(options, op->text, &policy);
 
 	if (!result) {
+		left_begin(options, &before);
 		nl = nl_attach();
-		if (op->set)
-			result = report(nl, nl_status(nl, &before), NULL, NULL);
+		if (op->value & LOAD_OPEN)
+			nl_allow_open(nl);
+		else if (opens(nl, op->text, &policy))
+			result = EXIT_REFUSED;
 		if (!result)
-			result = load_policy(nl, op->text, &policy, op->value);
-		if (!result && op->set)
-			result = tell_of_wait(options, nl, op->value, &before);
-		nl_detach(nl);
+			result = load_policy(nl, op->text, &policy);
+		out_where(op->text, 0);
+		result = change_end(options, nl, result);
+		out_where(NULL, 0);
+		left_end(&before, !result);
+		if (!result && !options->quiet && !options->dry_run) {
+			warn_of_ended(op->text, &policy);
+			warn_of_dns(op->text, &policy);
+		}
 	}
-	if (!result && !options->quiet)
-		warn_of_dns(op->text, &policy);
 	policy_free(&policy);
 	return result;
+}
+
+/* Whether what is staged would take away all that guards. */
+static bool staged_opens(struct nl *nl)
+{
+	struct status staged, status;
+	int result = nl_status(nl, &staged);
+
+	nl_read_staged(nl, false);
+	if (!result)
+		result = nl_status(nl, &status);
+	nl_read_staged(nl, true);
+	return !result && status.interfaces && !staged.interfaces &&
+	       staged.settings.mode != NF_EDGE_MODE_OFF;
+}
+
+/* Does the commands of a file, one after the other, to a copy of the policy in force. */
+static int merge_policy(const struct options *options, const struct op *op)
+{
+	struct options within = *options;
+	struct removed removed = { 0 };
+	struct guarded before;
+	int result;
+
+	left_begin(options, &before);
+	within.removed = &removed;
+	within.within = nl_attach();
+	if (op->value & LOAD_OPEN)
+		nl_allow_open(within.within);
+	result = report(within.within, change_copy(within.within), NULL, NULL);
+	if (!result)
+		result = file_read(op->text, do_line, &within);
+	if (!result && !(op->value & LOAD_OPEN) && staged_opens(within.within))
+		result = fail("%s: no Edge address would be left, and nothing enforced (%s)",
+			      op->text, "load --merge --open opens it");
+	out_where(op->text, 0);
+	result = change_end(options, within.within, result);
+	out_where(NULL, 0);
+	left_end(&before, !result);
+	left_tell_removed(options, &removed, !result);
+	return result;
+}
+
+int cmd_load(const struct options *options, struct op *op)
+{
+	return op->value & LOAD_MERGE ? merge_policy(options, op) : replace_policy(options, op);
 }
 
 int cmd_confirm(const struct options *options, struct op *op)
@@ -357,197 +475,50 @@ int cmd_confirm(const struct options *options, struct op *op)
 
 int cmd_revert(const struct options *options, struct op *op)
 {
-	struct nl *nl = nl_attach();
-	int result = report(nl, nl_revert(nl), NULL, NULL);
-
-	(void)options;
-	(void)op;
-	nl_detach(nl);
-	return result;
-}
-
-/* ---- saving ---- */
-
-void policy_forget(struct saved *saved)
-{
-	free(saved->rules);
-	entries_free(saved->interfaces, saved->interface_count);
-	entries_free(saved->partners, saved->partner_count);
-	*saved = (struct saved){ 0 };
-}
-
-int policy_gather_once(struct nl *nl, struct saved *saved)
-{
-	const struct partner_filter all = { 0 };
-
-	if (nl_status(nl, &saved->status) ||
-	    nl_rules(nl, &saved->rules, &saved->rule_count) ||
-	    nl_interfaces(nl, 0, &saved->interfaces, &saved->interface_count) ||
-	    nl_partners(nl, &all, &saved->partners, &saved->partner_count))
-		return -1;
-	return 0;
-}
-
-/* Dumps until all parts are of one generation. */
-int policy_gather(struct saved *saved)
-{
-	struct nl *nl = nl_attach();
-	struct status after;
-	int try, result = 0;
-
-	for (try = 0; try < SAVE_TRIES; try++) {
-		*saved = (struct saved){ 0 };
-		result = policy_gather_once(nl, saved);
-		if (!result)
-			result = nl_status(nl, &after);
-		if (result || after.generation == saved->status.generation)
-			break;
-		policy_forget(saved);
-	}
-	if (try == SAVE_TRIES)
-		result = fail("the policy changes all the time; try again");
-	else
-		result = report(nl, result, NULL, NULL);
-	nl_detach(nl);
-	return result;
-}
-
-void policy_put_word(FILE *file, const char *word)
-{
-	bool quote = !*word || strpbrk(word, " \t#\"\\");
-
-	if (quote)
-		putc('"', file);
-	for (; *word; word++) {
-		if (*word == '"' || *word == '\\')
-			putc('\\', file);
-		putc(*word, file);
-	}
-	if (quote)
-		putc('"', file);
-}
-
-static void put_option(FILE *file, const char *option, const char *word)
-{
-	if (word) {
-		fprintf(file, " %s ", option);
-		policy_put_word(file, word);
-	}
-	putc('\n', file);
-}
-
-static void put_settings(FILE *file, const struct settings *settings)
-{
-	fprintf(file, "mode %s\n", mode_names[settings->mode]);
-	fprintf(file, "unlisted %s\n", unlisted_names[settings->unlisted]);
-	fprintf(file, "rtp set %s\n", ports_text(settings->ports));
-	fprintf(file, "rtp match %s\n", rtp_match_names[settings->match]);
-}
-
-static void put_policy(FILE *file, const struct saved *saved)
-{
-	char prefix[PREFIX_TEXT], groups[GROUPS_TEXT];
-	size_t i;
-
-	put_settings(file, &saved->status.settings);
-	for (i = 0; i < saved->rule_count; i++) {
-		const struct rule *rule = &saved->rules[i];
-
-		fprintf(file, "rule set %s peers %s\n", row_names[rule->row],
-			peers_names[rule->peers]);
-		fprintf(file, "rule %s %s\n", rule->enabled ? "enable" : "disable",
-			row_names[rule->row]);
-	}
-	for (i = 0; i < saved->interface_count; i++) {
-		const struct entry *entry = &saved->interfaces[i];
-
-		fprintf(file, "interface add %s %s",
-			role_names[__builtin_ffs(entry->mask) - 1],
-			address_text(&entry->prefix, prefix));
-		put_option(file, "dev", entry->text);
-	}
-	for (i = 0; i < saved->partner_count; i++) {
-		const struct entry *entry = &saved->partners[i];
-
-		fprintf(file, "partner add %s group %s", prefix_text(&entry->prefix, prefix),
-			groups_text(entry->mask, groups));
-		if (entry->domain)
-			fprintf(file, " domain %s", entry->domain);
-		put_option(file, "name", entry->text);
-	}
-}
-
-/* Writes, and returns only when it is on the disk. Closes @file. */
-static bool write_out(FILE *file, const struct saved *saved)
-{
-	bool good;
-
-	put_policy(file, saved);
-	good = !fflush(file) && !ferror(file);
-	if (good && fsync(fileno(file)) && errno != EINVAL && errno != EROFS)
-		good = false;
-	return !fclose(file) && good;
-}
-
-/* A new file takes the place of the old one in one step. */
-static int replace(const char *path, const struct saved *saved)
-{
-	char temporary[PATH_MAX];
-	FILE *file;
-	int fd;
-
-	if (snprintf(temporary, sizeof(temporary), "%s.XXXXXX", path) >=
-	    (int)sizeof(temporary))
-		return fail("%s: %s", path, strerror(ENAMETOOLONG));
-	fd = mkstemp(temporary);
-	if (fd < 0)
-		return fail("%s: %s", path, strerror(errno));
-	file = fdopen(fd, "w");
-	if (file && !fchmod(fd, 0644) && write_out(file, saved) &&
-	    !rename(temporary, path))
-		return EXIT_DONE;
-	fail("%s: %s", path, strerror(errno));
-	unlink(temporary);
-	return EXIT_REFUSED;
-}
-
-/* A device or a pipe is written to, not replaced. */
-static int write_special(const char *path, const struct saved *saved)
-{
-	FILE *file = fopen(path, "w");
-
-	if (!file || !write_out(file, saved))
-		return fail("%s: %s", path, strerror(errno));
-	return EXIT_DONE;
-}
-
-static int save_to(const char *path, const struct saved *saved)
-{
-	char target[PATH_MAX];
-	struct stat stat_;
-
-	if (stat(path, &stat_) || !realpath(path, target))
-		return replace(path, saved);
-	if (S_ISDIR(stat_.st_mode))
-		return fail("%s: %s", path, strerror(EISDIR));
-	if (!S_ISREG(stat_.st_mode))
-		return write_special(path, saved);
-	return replace(target, saved);
-}
-
-int cmd_save(const struct options *options, struct op *op)
-{
-	struct saved saved;
+	struct guarded before;
+	struct status status;
+	struct nl *nl;
 	int result;
 
-	(void)options;
-	result = policy_gather(&saved);
-	if (!result) {
-		if (!op->text || !strcmp(op->text, "-"))
-			put_policy(stdout, &saved);
-		else
-			result = save_to(op->text, &saved);
-	}
-	policy_forget(&saved);
+	(void)op;
+	left_begin(options, &before);
+	nl = change_begin(options);
+	if (!options->dry_run)
+		result = nl_revert(nl);
+	else if (!nl_status(nl, &status) && status.left < 0)
+		result = fail("no policy waits for its confirmation");
+	else	/* which is what undoing would be */
+		result = nl_error(nl)->code ? -1 : nl_undo(nl);
+	result = change_end(options, nl, result > 0 ? result : report(nl, result, NULL, NULL));
+	left_end(&before, !result);
+	return result;
+}
+
+/* What is undone is what becomes of the policy: it is gathered before and after. */
+int cmd_undo(const struct options *options, struct op *op)
+{
+	const bool shows = !options->quiet && !options->dry_run && !options->confirm;
+	struct saved before = { 0 }, after = { 0 };
+	int result = shows ? policy_gather(&before) : EXIT_DONE;
+	struct guarded guarded;
+	struct nl *nl;
+
+	left_begin(options, &guarded);
+	nl = change_begin(options);
+	if (op->value)
+		nl_allow_open(nl);
+	if (shows)
+		nl_based_on(nl, before.status.generation);
+	if (!result)
+		result = report(nl, nl_undo(nl), NULL, NULL);
+	if (!result && options->dry_run && !op->value && staged_opens(nl))
+		result = fail("no Edge address would be left: %s (--open allows that)",
+			      "everything would be open");
+	result = change_end(options, nl, result);
+	if (!result && shows && !policy_gather(&after))
+		diff_show(options, &before, &after);
+	left_end(&guarded, !result);
+	policy_forget(&before);
+	policy_forget(&after);
 	return result;
 }

@@ -27,28 +27,24 @@ int cmd_rtp(const struct options *options, struct op *op)
 	return result;
 }
 
-static int set(const struct settings *settings)
+static int set(const struct options *options, const struct settings *settings)
 {
-	struct nl *nl = nl_attach();
-	int result = report(nl, nl_set(nl, settings), NULL, NULL);
+	struct nl *nl = change_begin(options);
 
-	nl_detach(nl);
-	return result;
+	return change_end(options, nl, report(nl, nl_set(nl, settings), NULL, NULL));
 }
 
 int cmd_rtp_set(const struct options *options, struct op *op)
 {
 	struct settings settings = { .given = SETTING_PORTS };
 
-	(void)options;
 	memcpy(settings.ports, op->ports, sizeof(settings.ports));
-	return set(&settings);
+	return set(options, &settings);
 }
 
 int cmd_rtp_match(const struct options *options, struct op *op)
 {
 	struct settings settings = { .given = SETTING_MATCH, .match = op->value };
 
-	(void)options;
-	return set(&settings);
+	return set(options, &settings);
 }

@@ -8,6 +8,18 @@
 
 #include "edgectl.h"
 
+uint32_t rule_group(const struct rule *rule)
+{
+	uint32_t group;
+
+	for (group = 0; group_names[group]; group++) {
+		if (!strcmp(rule->from, group_names[group]) ||
+		    !strcmp(rule->to, group_names[group]))
+			break;
+	}
+	return group;
+}
+
 void rule_rows(struct out *out, const struct rule *list, size_t count, uint32_t mask,
 	       const char *ports)
 {
@@ -78,10 +90,10 @@ int cmd_rule_list(const struct options *options, struct op *op)
 	return result;
 }
 
-static int change(uint32_t mask, int enabled, int peers)
+static int change(const struct options *options, uint32_t mask, int enabled, int peers)
 {
 	struct rule_change list[NF_EDGE_ROW_COUNT];
-	struct nl *nl = nl_attach();
+	struct nl *nl = change_begin(options);
 	size_t count = 0;
 	uint32_t row;
 	int result;
@@ -91,18 +103,15 @@ static int change(uint32_t mask, int enabled, int peers)
 			list[count++] = (struct rule_change){ row, enabled, peers };
 	}
 	result = report(nl, nl_rule_set(nl, list, count), NULL, NULL);
-	nl_detach(nl);
-	return result;
+	return change_end(options, nl, result);
 }
 
 int cmd_rule_enable(const struct options *options, struct op *op)
 {
-	(void)options;
-	return change(op->mask, op->value, -1);
+	return change(options, op->mask, op->value, -1);
 }
 
 int cmd_rule_set(const struct options *options, struct op *op)
 {
-	(void)options;
-	return change(op->mask, -1, op->value);
+	return change(options, op->mask, -1, op->value);
 }

@@ -43,6 +43,7 @@ static void show(const struct options *options, const struct status *status,
 		 const struct totals *totals, const char *ports)
 {
 	struct out out = out_start(options);
+	char changed[TIME_TEXT];
 
 	out_object(&out, NULL, OUT_LABELLED);
 	out_string(&out, "version", status->version);
@@ -56,7 +57,11 @@ static void show(const struct options *options, const struct status *status,
 	out_object_end(&out);
 	out_number(&out, "interfaces", status->interfaces);
 	out_number(&out, "partners", status->partners);
-	out_seconds(&out, "uptime", status->uptime);
+	out_number(&out, "blocks", status->blocks);
+	out_ago(&out, options->json ? "uptime" : "changed", status->uptime);
+	if (options->json)
+		out_string(&out, "changed",
+			   status->changed ? time_text(status->changed, changed) : NULL);
 	if (status->left >= 0)
 		out_seconds(&out, "confirm_within", status->left);
 	else if (options->json)
@@ -97,20 +102,22 @@ static int setting(const struct options *options, const struct op *op,
 		   struct status *status, uint32_t *value)
 {
 	struct out out = out_start(options);
-	struct nl *nl = nl_attach();
+	struct nl *nl;
 	int result;
 
 	if (op->set) {
 		status->settings.given = which;
 		*value = op->value;
-		result = nl_set(nl, &status->settings);
-	} else {
-		result = nl_status(nl, status);
-		if (!result) {
-			out_object(&out, NULL, OUT_BARE);
-			out_string(&out, key, names[*value]);
-			out_object_end(&out);
-		}
+		nl = change_begin(options);
+		return change_end(options, nl, report(nl, nl_set(nl, &status->settings), NULL,
+						      NULL));
+	}
+	nl = nl_attach();
+	result = nl_status(nl, status);
+	if (!result) {
+		out_object(&out, NULL, OUT_BARE);
+		out_string(&out, key, names[*value]);
+		out_object_end(&out);
 	}
 	result = report(nl, result, NULL, NULL);
 	nl_detach(nl);
@@ -119,7 +126,7 @@ static int setting(const struct options *options, const struct op *op,
 
 int cmd_mode(const struct options *options, struct op *op)
 {
-	struct status status;
+	struct status status = { 0 };
 
 	return setting(options, op, "mode", mode_names, SETTING_MODE, &status,
 		       &status.settings.mode);
@@ -127,7 +134,7 @@ int cmd_mode(const struct options *options, struct op *op)
 
 int cmd_unlisted(const struct options *options, struct op *op)
 {
-	struct status status;
+	struct status status = { 0 };
 
 	return setting(options, op, "unlisted", unlisted_names, SETTING_UNLISTED, &status,
 		       &status.settings.unlisted);

@@ -12,17 +12,20 @@
 #include "edgectl.h"
 
 #define TERMS		12	/* of a synopsis */
+#define LOWER		"abcdefghijklmnopqrstuvwxyz-"	/* of keywords */
 #define PARTNERS_MOST	100000	/* to look through while somebody waits */
 
 /**
  * struct place - where somebody is typing
  * @object: of the command; NULL: of the policy there is nothing to tell
+ * @command: that, once its words are being completed
  * @before: the word before
  * @begun: what is there of the word already
  * @skip: bytes of @begun that stay as they are: a list up to its last comma
  */
 struct place {
 	const struct command *object;
+	const struct command *command;
 	const char *before;
 	const char *begun;
 	size_t skip;
@@ -88,13 +91,22 @@ static void offer_objects(const struct place *place)
 	}
 }
 
+/* Whether the synopsis says the command's name; the one that an object is without one need not. */
+static bool has_name(const struct command *command)
+{
+	const char *second = strchr(command->usage, ' ');
+
+	return command->name && second &&
+	       !strncmp(second + 1, command->name, strlen(command->name));
+}
+
 /* An object's commands, but for the one that it is without one, where that has no name. */
 static void offer_commands(const struct place *place, const struct command *object)
 {
 	const struct command *at;
 
 	for (at = object; command_is_of(at, object); at++) {
-		if (at->name && at->usage && strchr(at->usage, ' '))
+		if (at->usage && has_name(at) && !(at > object && !strcmp(at[-1].name, at->name)))
 			offer_word(place, at->name);
 	}
 }
@@ -118,11 +130,11 @@ static void offer_devices(const struct place *place)
 		if_freenameindex(list);
 }
 
-/* Only the shell knows what is a file to it. */
+/* Only the shell knows what is a file to it; none begins as an option. */
 static void offer_files(const struct place *place)
 {
-	(void)place;
-	puts("/");
+	if (*place->begun != '-')
+		puts("/");
 }
 
 static void offer_interfaces(struct nl *nl, const struct place *place, bool with_length)
@@ -178,15 +190,34 @@ static void offer_partners(struct nl *nl, const struct place *place, enum about 
 	entries_free(list, count);
 }
 
+static void offer_blocks(struct nl *nl, const struct place *place, bool with_length)
+{
+	char text[PREFIX_TEXT];
+	struct entry *list;
+	size_t count, i;
+
+	if (nl_blocks(nl, NULL, &list, &count))
+		return;
+	for (i = 0; i < count; i++)
+		offer_word(place, with_length ? prefix_text(&list[i].prefix, text) :
+						address_text(&list[i].prefix, text));
+	entries_free(list, count);
+}
+
 /* Those of the policy that such a command can be about. */
 static void offer_addresses(const struct place *place, bool with_length)
 {
+	const char *object = place->object->object;
 	struct nl *nl = nl_attach();
 
-	if (strcmp(place->object->object, "partner"))
-		offer_interfaces(nl, place, with_length);
-	if (strcmp(place->object->object, "interface"))
-		offer_partners(nl, place, with_length ? ABOUT_PREFIX : ABOUT_HOST);
+	if (!strcmp(object, "block") && strcmp(place->command->name, "add")) {
+		offer_blocks(nl, place, with_length);
+	} else {
+		if (strcmp(object, "partner") && strcmp(object, "block"))
+			offer_interfaces(nl, place, with_length);
+		if (strcmp(object, "interface"))
+			offer_partners(nl, place, with_length ? ABOUT_PREFIX : ABOUT_HOST);
+	}
 	nl_detach(nl);
 }
 
@@ -292,15 +323,45 @@ static size_t keyword_length(const struct term *term)
 	return up_to(term->text, term->length, ' ');
 }
 
+/* The synopsis without the words that name the command. */
+static const char *arguments(const struct command *command)
+{
+	const char *at = command->usage;
+	int words = has_name(command) ? 2 : 1;
+
+	for (; words; words--)
+		at += strcspn(at, " ") + strspn(at + strcspn(at, " "), " ");
+	return at;
+}
+
+/* Whether it is a word of the command's own in one of its synopses. */
+static bool is_keyword(const struct command *command, const char *word)
+{
+	const struct command *at;
+	const char *text;
+	size_t length;
+
+	for (at = command; command_is_of(at, command) && at->run == command->run; at++) {
+		if (!at->usage)
+			continue;
+		for (text = arguments(at); *text; text += length + strcspn(text + length, LOWER)) {
+			length = strspn(text, LOWER);
+			if (is_word(text, length, word))
+				return true;
+		}
+	}
+	return false;
+}
+
 /* Whether a term, which is no option, can mean this word. */
-static bool can_mean(const struct term *term, const char *word)
+static bool can_mean(const struct command *command, const struct term *term, const char *word)
 {
 	const char *at = term->text, *end = at + term->length;
 	size_t length;
 
 	for (; at < end; at += length + 1) {
 		length = up_to(at, end - at, '|');
-		if (isupper(*at) || is_word(at, length, word))
+		if (isupper(*at) ? !is_keyword(command, word) : is_word(at, length, word))
 			return true;
 	}
 	return false;
@@ -329,12 +390,13 @@ static void offer_value(struct place *place, const char *text, size_t length)
 }
 
 /**
- * struct walk - words held against a synopsis
+ * struct walk - words held against a synopsis of a command
  * @next: the term that may come next, but for options
  * @taken: it has been met, and may be again
  * @used: options that have been met, one bit each
  */
 struct walk {
+	const struct command *command;
 	struct term terms[TERMS];
 	size_t count;
 	size_t next;
@@ -383,7 +445,7 @@ static bool take_word(struct walk *walk, const char *word)
 	for (; walk->next < walk->count; walk->next++, walk->taken = false) {
 		const struct term *term = &walk->terms[walk->next];
 
-		if (!term->option && can_mean(term, word)) {
+		if (!term->option && can_mean(walk->command, term, word)) {
 			walk->taken = term->repeats;
 			walk->next += !term->repeats;
 			return true;
@@ -411,10 +473,17 @@ static void offer_terms(const struct walk *walk, struct place *place)
 	}
 }
 
+/* What may stand behind an option's word of this @length. Why somebody is blocked, nobody knows. */
+static void offer_option(struct place *place, const struct term *option, size_t length)
+{
+	if (!has(option->text, option->length, "reason TEXT"))
+		offer_value(place, option->text + length + 1, option->length - length - 1);
+}
+
 /* What may follow these words behind the command, as one synopsis has it. */
 static void follow(const char *synopsis, struct place *place, int argc, char *const argv[])
 {
-	struct walk walk = { 0 };
+	struct walk walk = { .command = place->command };
 	size_t option, length;
 	int i;
 
@@ -430,30 +499,46 @@ static void follow(const char *synopsis, struct place *place, int argc, char *co
 		if (length == walk.terms[option].length)
 			continue;	/* it has no value */
 		if (++i == argc) {
-			offer_value(place, walk.terms[option].text + length + 1,
-				    walk.terms[option].length - length - 1);
+			offer_option(place, &walk.terms[option], length);
 			return;
 		}
 	}
 	offer_terms(&walk, place);
 }
 
-/* The synopsis without the words that name the command. */
-static const char *arguments(const struct command *command)
+/*
+ * Takes what may stand with any change out of its words, and offers it. How many are left; below 0:
+ * a time comes next, of which there is nothing to tell.
+ */
+static int change_options(const struct command *command, struct place *place, int argc,
+			  char *argv[])
 {
-	const char *at = command->usage;
-	int words = command->name && strchr(at, ' ') ? 2 : 1;
+	bool dry_run = false, confirm = false;
+	int kept = 1, i;
 
-	for (; words; words--)
-		at += strcspn(at, " ") + strspn(at + strcspn(at, " "), " ");
-	return at;
+	if (!strcmp(argv[argc - 1], "--confirm"))
+		return -1;
+	for (i = 1; i < argc; i++) {
+		if (!strcmp(argv[i], "--dry-run"))
+			dry_run = true;
+		else if (!strcmp(argv[i], "--confirm"))
+			confirm = i++;
+		else
+			argv[kept++] = argv[i];
+	}
+	if (*place->begun == '-' && !dry_run)
+		offer_word(place, "--dry-run");
+	if (*place->begun == '-' && !confirm && command->run != cmd_revert)
+		offer_word(place, "--confirm");
+	return kept;
 }
 
-void complete_words(int argc, char *const argv[], const char *begun)
+void complete_words(int argc, char *argv[], const char *begun)
 {
 	struct place place = { .begun = begun, .before = argc ? argv[argc - 1] : "" };
 	const struct command *command, *at;
 	struct op op = { 0 };
+	int words;
 
 	if (!argc) {
 		offer_objects(&place);
@@ -470,12 +555,17 @@ void complete_words(int argc, char *const argv[], const char *begun)
 		command = command_find(&op, command, argv[1]);
 	if (!command)
 		return;
-	if (command->name) {
-		follow(arguments(command_usage(command)), &place, argc - 2, argv + 2);
+	if (command->changes)
+		argc = change_options(command, &place, argc, argv);
+	if (argc < 0)
 		return;
+	command = command_usage(command);
+	place.command = command;
+	words = command->name ? 2 : 1;
+	for (at = command; command_is_of(at, command); at++) {
+		if (at->usage && (!command->name || !strcmp(at->name, command->name)))
+			follow(arguments(at), &place, argc - words, argv + words);
 	}
-	for (at = command; command_is_of(at, command); at++)
-		follow(arguments(at), &place, argc - 1, argv + 1);
 }
 
 void complete_options(const struct option *options, const char *begun)
@@ -484,10 +574,12 @@ void complete_options(const struct option *options, const char *begun)
 	char text[32];
 
 	for (; options->name; options++) {
-		if (!isalpha(options->val))
+		if (!strcmp(options->name, "complete"))	/* is for shells */
 			continue;
-		snprintf(text, sizeof(text), "-%c", options->val);
-		offer_word(&place, text);
+		if (isalpha(options->val)) {
+			snprintf(text, sizeof(text), "-%c", options->val);
+			offer_word(&place, text);
+		}
 		snprintf(text, sizeof(text), "--%s", options->name);
 		offer_word(&place, text);
 	}

@@ -263,6 +263,8 @@ static void take_srv(void *data, int status, int timeouts, unsigned char *answer
 		status = ares_parse_srv_reply(answer, length, &list);
 	if (status == ARES_SUCCESS && !list)
 		status = ARES_ENODATA;
+	if (!lookup->error[0])
+		lookup->missing = status == ARES_ENOTFOUND || status == ARES_ENODATA;
 	if (status != ARES_SUCCESS && status != ARES_EDESTRUCTION)
 		no_answer(lookup, question->name, "SRV", status);
 	for (srv = list; srv && !lookup->error[0]; srv = srv->next)
@@ -347,6 +349,7 @@ static void look_up(ares_channel channel, struct lookup *list, size_t count, boo
 			if (again && !list[next].again)
 				continue;
 			list[next].error[0] = '\0';
+			list[next].missing = false;
 			list[next].count = 0;
 			list[next].targets = 0;
 			begin(channel, &list[next]);

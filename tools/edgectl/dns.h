@@ -16,6 +16,7 @@
  * @list: its addresses, each once, with its groups
  * @count: their number
  * @error: why there is no answer; empty: there is one
+ * @missing: then, that DNS says that the domain has no such service
  *
  * Zero it and set the first four; end with lookups_free().
  */
@@ -27,6 +28,7 @@ struct lookup {
 	struct entry *list;
 	size_t count;
 	char error[ERROR_TEXT];
+	bool missing;
 	/* private: */
 	size_t room;
 	unsigned int targets;

@@ -19,6 +19,9 @@ _edgectl()
 		fi
 	done
 
+	# What was escaped here, and what somebody escaped, is the word without it.
+	words=("${words[@]//\\/}")
+
 	# Who completes may have no /sbin, and mean to become root.
 	mapfile -t COMPREPLY < <(PATH+=:/usr/local/sbin:/usr/sbin
 				 command edgectl --complete "${words[@]:1}" 2>/dev/null)
@@ -30,7 +33,8 @@ _edgectl()
 	fi
 	colon=${words[-1]%"${words[-1]##*:}"}
 	for i in "${!COMPREPLY[@]}"; do
-		printf -v "COMPREPLY[i]" %q "${COMPREPLY[i]#"$colon"}"
+		printf -v word %q "${COMPREPLY[i]#"$colon"}"
+		COMPREPLY[i]=${word//\\,/,}	# means nothing in a word
 	done
 }
 

@@ -44,20 +44,38 @@ enum live live_wait(int fd, int milliseconds)
 	return polled[2].revents ? LIVE_READY : LIVE_LATE;
 }
 
+static int put_offset(char *text, size_t size, const struct tm *time)
+{
+	char offset[8];
+
+	strftime(offset, sizeof(offset), "%z", time);
+	return snprintf(text, size, "%.3s:%s", offset, offset + 3);
+}
+
 const char *live_time(char text[LIVE_TIME], bool zone)
 {
 	struct timespec now;
 	struct tm broken;
-	char offset[8];
 	size_t length;
 
 	clock_gettime(CLOCK_REALTIME, &now);
 	localtime_r(&now.tv_sec, &broken);
 	length = strftime(text, LIVE_TIME, "%Y-%m-%dT%H:%M:%S", &broken);
 	length += snprintf(text + length, LIVE_TIME - length, ".%03ld", now.tv_nsec / 1000000);
-	if (zone) {
-		strftime(offset, sizeof(offset), "%z", &broken);
-		snprintf(text + length, LIVE_TIME - length, "%.3s:%s", offset, offset + 3);
-	}
+	if (zone)
+		put_offset(text + length, LIVE_TIME - length, &broken);
+	return text;
+}
+
+const char *live_day(char text[LIVE_TIME])
+{
+	time_t now = time(NULL);
+	struct tm broken;
+	size_t length;
+
+	localtime_r(&now, &broken);
+	length = strftime(text, LIVE_TIME, "%Y-%m-%d, times are ", &broken);
+	length += put_offset(text + length, LIVE_TIME - length, &broken);
+	strftime(text + length, LIVE_TIME - length, " (%Z)", &broken);
 	return text;
 }

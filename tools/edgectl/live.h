@@ -8,7 +8,8 @@
 
 #include <stdbool.h>
 
-#define LIVE_TIME	40	/* bytes of a time as text, with NUL */
+#define LIVE_TIME	48	/* bytes of a time as text, with NUL */
+#define LIVE_DATE	11	/* of them before the hour */
 
 enum live {
 	LIVE_READY,	/* there is something to be read */
@@ -23,5 +24,8 @@ enum live live_wait(int fd, int milliseconds);
 
 /* Now, "2026-11-22T05:20:13.123", and with @zone "+01:00" behind it (RFC 3339). */
 const char *live_time(char text[LIVE_TIME], bool zone);
+
+/* Today and the zone: "2026-11-22, times are +01:00 (CET)". */
+const char *live_day(char text[LIVE_TIME]);
 
 #endif

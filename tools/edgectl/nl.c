@@ -32,6 +32,9 @@ struct nl {
 	uint32_t group[GROUP_COUNT];	/* multicast; 0: this module has none */
 	struct nl_error error;
 	uint32_t based_on;	/* generation, 0: whichever it is */
+	bool staged;	/* what is read is the transaction's */
+	bool open;	/* a commit may leave no Edge address */
+	bool begun;	/* a transaction is open */
 };
 
 /* Takes one answer. Returns 0, or an errno. */
@@ -43,6 +46,7 @@ typedef int (*take_fn)(struct nlattr **attrs, void *into);
  * @sequence: what its answers carry
  * @offset: of the attribute that the kernel blames, 0: none
  * @answer: the message that is being taken
+ * @taken: some have been
  */
 struct request {
 	struct nl *nl;
@@ -55,6 +59,7 @@ struct request {
 	struct nlmsghdr *answer;
 	bool done;
 	bool interrupted;
+	bool taken;
 };
 
 /* libnl wants a NUL at the end of a NLA_STRING, and of no other type. */
@@ -101,6 +106,13 @@ static const struct nla_policy policy[NF_EDGE_A_MAX + 1] = {
 	[NF_EDGE_A_DOMAIN]	= { .type = NLA_STRING },
 	[NF_EDGE_A_LEAVES]	= { .type = NLA_FLAG },
 	[NF_EDGE_A_IDLE]	= { .type = NLA_U32 },
+	[NF_EDGE_A_BLOCKS]	= { .type = NLA_U32 },
+	[NF_EDGE_A_UNTIL]	= { .type = NLA_U64 },
+	[NF_EDGE_A_CHANGED]	= { .type = NLA_U64 },
+	[NF_EDGE_A_PROCESS]	= { .type = NLA_STRING },
+	[NF_EDGE_A_PID]		= { .type = NLA_U32 },
+	[NF_EDGE_A_USER]	= { .type = NLA_U32 },
+	[NF_EDGE_A_LOGIN]	= { .type = NLA_U32 },
 };
 
 /* What the family controller answers with; it fits into the same array. */
@@ -154,7 +166,7 @@ static void read_tlvs(struct request *request, struct nlattr *tlvs, int length)
 		return;
 	if (attrs[NLMSGERR_ATTR_OFFS])
 		request->offset = nla_get_u32(attrs[NLMSGERR_ATTR_OFFS]);
-	if (!attrs[NLMSGERR_ATTR_MSG] || nl->error.code == EPERM)
+	if (!attrs[NLMSGERR_ATTR_MSG])
 		return;
 	if (is_unknown(attrs[NLMSGERR_ATTR_MSG]))
 		set_error(nl, nl->error.code, "the nf_edge module is too old for this");
@@ -167,7 +179,7 @@ static void explain_errno(struct nl *nl, int code)
 {
 	switch (code) {
 	case EPERM:
-		set_error(nl, code, "not permitted (changes need CAP_NET_ADMIN)");
+		set_error(nl, code, "not permitted (this needs CAP_NET_ADMIN)");
 		break;
 	case EOPNOTSUPP:
 		set_error(nl, code, "the nf_edge module does not know this command");
@@ -240,6 +252,7 @@ static void take_answer(struct request *request, struct nlmsghdr *header)
 		set_error(nl, EBADMSG, "the kernel's answer cannot be understood");
 	else
 		answer_errno(nl, request->take(attrs, request->into));
+	request->taken = true;
 }
 
 static void take_message(struct request *request, struct nlmsghdr *header)
@@ -322,7 +335,7 @@ static void ask(struct request *request, struct nl_msg *message, uint32_t length
 }
 
 /*
- * Asks for what @message says, which is consumed. A change that had to wait too long for another
+ * Asks for what @message says, which is consumed. What had to wait too long for somebody's change
  * is asked for again.
  */
 static int transact(struct request *request, struct nl_msg *message)
@@ -339,7 +352,7 @@ static int transact(struct request *request, struct nl_msg *message)
 		return set_error(nl, ENOMEM, "out of memory");
 	length = nlmsg_hdr(message)->nlmsg_len;
 	ask(request, message, length);
-	for (try = 1; nl->error.code == EAGAIN && !request->take && try < CHANGE_TRIES; try++) {
+	for (try = 1; nl->error.code == EAGAIN && !request->taken && try < CHANGE_TRIES; try++) {
 		pause_before(1);
 		ask(request, message, length);
 	}
@@ -480,12 +493,14 @@ static int dump(struct nl *nl, int command, struct list *list, bool entries,
 
 		if (message && filter)
 			filter(message, what);
+		if (message && nl->staged)
+			nla_put_flag(message, NF_EDGE_A_STAGED);
 		request = (struct request){ .nl = nl, .take = take_element, .into = list };
 		result = transact(&request, message);
 		if (!result && !request.interrupted)
 			return 0;
 		forget(list, entries);
-		if (result)
+		if (result && !(nl->error.code == EAGAIN && request.taken))
 			return -1;
 		if (list->taken)
 			return set_error(nl, EAGAIN, "the policy has changed while it was listed");
@@ -591,6 +606,11 @@ static void widen(struct nl *nl, size_t bytes)
 		setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
 }
 
+static bool takes_generation(int command)
+{
+	return command == NF_EDGE_CMD_PARTNER_ADD || command == NF_EDGE_CMD_PARTNER_DEL;
+}
+
 /* Sends the entries and finds out which of them was refused. */
 static int entries_send(struct nl *nl, const struct entries *entries, int command,
 			bool tolerant)
@@ -603,7 +623,7 @@ static int entries_send(struct nl *nl, const struct entries *entries, int comman
 
 	if (message && tolerant)
 		nla_put_flag(message, NF_EDGE_A_TOLERANT);
-	if (message && nl->based_on)
+	if (message && nl->based_on && takes_generation(command))
 		nla_put_u32(message, NF_EDGE_A_GENERATION, nl->based_on);
 	before = message ? nlmsg_hdr(message)->nlmsg_len : 0;
 	widen(nl, request.more_bytes + SMALL_BYTES);
@@ -613,17 +633,20 @@ static int entries_send(struct nl *nl, const struct entries *entries, int comman
 	return result;
 }
 
+static inline char *write_prefix(char *to, const struct prefix *prefix)
+{
+	if (prefix->size == 4)
+		to = write_attr(to, NF_EDGE_A_ADDRESS, prefix->bytes, 4);
+	else
+		to = write_attr(to, NF_EDGE_A_ADDRESS, prefix->bytes, 16);
+	return write_u32(to, NF_EDGE_A_PREFIX_LEN, prefix->len);
+}
+
 /* Add needs the groups, and del may leave them out. */
 static void put_partner(struct entries *entries, const struct entry *entry)
 {
-	const struct prefix *prefix = &entry->prefix;
-	char *end = entries->end + NLA_HDRLEN;
+	char *end = write_prefix(entries->end + NLA_HDRLEN, &entry->prefix);
 
-	if (prefix->size == 4)
-		end = write_attr(end, NF_EDGE_A_ADDRESS, prefix->bytes, 4);
-	else
-		end = write_attr(end, NF_EDGE_A_ADDRESS, prefix->bytes, 16);
-	end = write_u32(end, NF_EDGE_A_PREFIX_LEN, prefix->len);
 	if (entry->mask)
 		end = write_u32(end, NF_EDGE_A_GROUPS, entry->mask);
 	if (entry->text)
@@ -767,6 +790,8 @@ static int take_status(struct nlattr **attrs, void *into)
 	status->generation = get_u32(attrs[NF_EDGE_A_GENERATION]);
 	status->interfaces = get_u32(attrs[NF_EDGE_A_INTERFACES]);
 	status->partners = get_u32(attrs[NF_EDGE_A_PARTNERS]);
+	status->blocks = get_u32(attrs[NF_EDGE_A_BLOCKS]);
+	status->changed = get_u64(attrs[NF_EDGE_A_CHANGED]);
 	status->uptime = get_u64(attrs[NF_EDGE_A_UPTIME]);
 	status->left = attrs[NF_EDGE_A_CONFIRM] ? (int)get_u32(attrs[NF_EDGE_A_CONFIRM]) : -1;
 	return settings->mode < NF_EDGE_MODE_COUNT &&
@@ -777,9 +802,12 @@ static int take_status(struct nlattr **attrs, void *into)
 int nl_status(struct nl *nl, struct status *status)
 {
 	struct request request = { .nl = nl, .take = take_status, .into = status };
+	struct nl_msg *message = small_message(nl, NF_EDGE_CMD_STATUS_GET);
 
 	memset(status, 0, sizeof(*status));
-	return transact(&request, small_message(nl, NF_EDGE_CMD_STATUS_GET));
+	if (message && nl->staged)
+		nla_put_flag(message, NF_EDGE_A_STAGED);
+	return transact(&request, message);
 }
 
 int nl_set(struct nl *nl, const struct settings *settings)
@@ -904,29 +932,41 @@ int nl_partner_flush(struct nl *nl, uint32_t groups)
 	return change(nl, message);
 }
 
-static int fill_partner(struct nlattr **attrs, void *element)
+static int fill_prefix(struct nlattr **attrs, struct entry *entry)
 {
-	struct entry *entry = element;
-	uint32_t groups = get_u32(attrs[NF_EDGE_A_GROUPS]), length;
+	uint32_t length;
 
-	if (!get_address(attrs[NF_EDGE_A_ADDRESS], &entry->prefix) ||
-	    groups >> NF_EDGE_GROUP_COUNT)
+	if (!get_address(attrs[NF_EDGE_A_ADDRESS], &entry->prefix))
 		return EPROTO;
 	length = attrs[NF_EDGE_A_PREFIX_LEN] ? get_u32(attrs[NF_EDGE_A_PREFIX_LEN]) :
 					       entry->prefix.len;
 	if (length > entry->prefix.len)
 		return EPROTO;
 	entry->prefix.len = length;
+	return 0;
+}
+
+static int fill_text(const struct nlattr *attr, char **text)
+{
+	*text = attr ? copy_string(attr) : NULL;
+	return attr && !*text ? ENOMEM : 0;
+}
+
+static int fill_partner(struct nlattr **attrs, void *element)
+{
+	struct entry *entry = element;
+	uint32_t groups = get_u32(attrs[NF_EDGE_A_GROUPS]);
+	int result;
+
+	if (fill_prefix(attrs, entry) || groups >> NF_EDGE_GROUP_COUNT)
+		return EPROTO;
 	entry->mask = groups;
 	entry->leaves = attrs[NF_EDGE_A_LEAVES];
+	entry->seen = attrs[NF_EDGE_A_PACKETS];
 	entry->packets = get_u64(attrs[NF_EDGE_A_PACKETS]);
 	entry->idle = get_u32(attrs[NF_EDGE_A_IDLE]);
-	if (attrs[NF_EDGE_A_NAME])
-		entry->text = copy_string(attrs[NF_EDGE_A_NAME]);
-	if (attrs[NF_EDGE_A_DOMAIN])
-		entry->domain = copy_string(attrs[NF_EDGE_A_DOMAIN]);
-	return (attrs[NF_EDGE_A_NAME] && !entry->text) ||
-	       (attrs[NF_EDGE_A_DOMAIN] && !entry->domain) ? ENOMEM : 0;
+	result = fill_text(attrs[NF_EDGE_A_NAME], &entry->text);
+	return result ? result : fill_text(attrs[NF_EDGE_A_DOMAIN], &entry->domain);
 }
 
 static bool all_have_domain(const struct entry *list, size_t count)
@@ -938,11 +978,21 @@ static bool all_have_domain(const struct entry *list, size_t count)
 	return i == count;
 }
 
+static int dump_partners(struct nl *nl, const struct partner_filter *filter, struct list *list)
+{
+	int result = dump(nl, NF_EDGE_CMD_PARTNER_GET, list, true, filter_partners, filter);
+
+	/* Older kernels pass on no sentence from the start of a dump. */
+	if (result && nl->error.code == EPERM)
+		set_error(nl, EPERM, "who is idle is for those to know who may change the policy");
+	return result;
+}
+
 int nl_partners(struct nl *nl, const struct partner_filter *filter, struct entry **list,
 		size_t *count)
 {
 	struct list all = { .size = sizeof(struct entry), .fill = fill_partner };
-	int result = dump(nl, NF_EDGE_CMD_PARTNER_GET, &all, true, filter_partners, filter);
+	int result = dump_partners(nl, filter, &all);
 
 	*list = all.elements;
 	*count = all.count;
@@ -961,11 +1011,80 @@ int nl_partners_take(struct nl *nl, const struct partner_filter *filter, nl_take
 {
 	struct list some = { .size = sizeof(struct entry), .fill = fill_partner,
 			     .take = take, .context = context };
-	int result = dump(nl, NF_EDGE_CMD_PARTNER_GET, &some, true, filter_partners, filter);
+	int result = dump_partners(nl, filter, &some);
 
 	if (!result)
 		take(context, some.elements, some.count, false);
 	forget(&some, true);
+	return result;
+}
+
+/* ---- blocks ---- */
+
+static int block_change(struct nl *nl, int command, const struct entry *list, size_t count,
+			bool tolerant)
+{
+	const bool adding = command == NF_EDGE_CMD_BLOCK_ADD;
+	struct entries entries;
+	int result;
+	size_t i;
+
+	if (entries_begin(nl, &entries, (count + 1) * ENTRY_BYTES))
+		return -1;
+	for (i = 0; i < count; i++) {
+		const char *reason = list[i].text;
+		char *end = write_prefix(entries.end + NLA_HDRLEN, &list[i].prefix);
+
+		if (adding && list[i].until)
+			end = write_attr(end, NF_EDGE_A_UNTIL, &list[i].until,
+					 sizeof(list[i].until));
+		if (adding && reason)
+			end = write_attr(end, NF_EDGE_A_NAME, reason, strlen(reason) + 1);
+		entry_end(&entries, end);
+	}
+	result = entries_send(nl, &entries, command, tolerant);
+	free(entries.start);
+	return result;
+}
+
+int nl_block_add(struct nl *nl, const struct entry *list, size_t count, bool tolerant)
+{
+	return block_change(nl, NF_EDGE_CMD_BLOCK_ADD, list, count, tolerant);
+}
+
+int nl_block_del(struct nl *nl, const struct entry *list, size_t count, bool tolerant)
+{
+	return block_change(nl, NF_EDGE_CMD_BLOCK_DEL, list, count, tolerant);
+}
+
+int nl_block_flush(struct nl *nl)
+{
+	return simple_change(nl, NF_EDGE_CMD_BLOCK_FLUSH);
+}
+
+static int fill_block(struct nlattr **attrs, void *element)
+{
+	struct entry *entry = element;
+
+	entry->until = get_u64(attrs[NF_EDGE_A_UNTIL]);
+	return fill_prefix(attrs, entry) ? EPROTO : fill_text(attrs[NF_EDGE_A_NAME], &entry->text);
+}
+
+static void filter_covering(struct nl_msg *message, const void *what)
+{
+	const struct prefix *covers = what;
+
+	if (covers && covers->size)
+		put_address(message, NF_EDGE_A_ADDRESS, covers);
+}
+
+int nl_blocks(struct nl *nl, const struct prefix *covers, struct entry **list, size_t *count)
+{
+	struct list all = { .size = sizeof(struct entry), .fill = fill_block };
+	int result = dump(nl, NF_EDGE_CMD_BLOCK_GET, &all, true, filter_covering, covers);
+
+	*list = all.elements;
+	*count = all.count;
 	return result;
 }
 
@@ -1193,7 +1312,8 @@ static int add_changed_rule(struct nlattr **attrs, struct change *change)
 	return take_changed_rule(attrs, &list[change->rule_count++]);
 }
 
-static int add_changed_partner(struct nlattr **attrs, struct change *change)
+static int add_changed_prefix(struct nlattr **attrs, struct change *change,
+			      int (*fill)(struct nlattr **attrs, void *element))
 {
 	struct entry *list = grow(change->list, change->count, &change->room, sizeof(*list));
 
@@ -1201,10 +1321,15 @@ static int add_changed_partner(struct nlattr **attrs, struct change *change)
 		return ENOMEM;
 	change->list = list;
 	memset(&list[change->count], 0, sizeof(*list));
-	return fill_partner(attrs, &list[change->count++]);
+	return fill(attrs, &list[change->count++]);
 }
 
-/* An entry is a row or a partner, by the command. */
+static bool is_about_blocks(uint32_t command)
+{
+	return command == NF_EDGE_CMD_BLOCK_ADD || command == NF_EDGE_CMD_BLOCK_DEL;
+}
+
+/* An entry is a row, a block or a partner, by the command. */
 static int take_entry(struct nlattr *entry, struct change *change)
 {
 	struct nlattr *attrs[NF_EDGE_A_MAX + 1];
@@ -1213,7 +1338,8 @@ static int take_entry(struct nlattr *entry, struct change *change)
 		return EPROTO;
 	if (change->command == NF_EDGE_CMD_RULE_SET)
 		return add_changed_rule(attrs, change);
-	return add_changed_partner(attrs, change);
+	return add_changed_prefix(attrs, change,
+				  is_about_blocks(change->command) ? fill_block : fill_partner);
 }
 
 /* However many it is told that there are; of a command that has none they mean nothing. */
@@ -1224,7 +1350,7 @@ static int take_entries(struct nlmsghdr *message, struct change *change)
 	struct nlattr *attr;
 
 	if (change->command != NF_EDGE_CMD_RULE_SET && change->command != NF_EDGE_CMD_PARTNER_ADD &&
-	    change->command != NF_EDGE_CMD_PARTNER_DEL)
+	    change->command != NF_EDGE_CMD_PARTNER_DEL && !is_about_blocks(change->command))
 		return 0;
 	nla_for_each_attr(attr, genlmsg_attrdata(header, 0), genlmsg_attrlen(header, 0), rest) {
 		if (!result && nla_type(attr) == NF_EDGE_A_ENTRY)
@@ -1253,15 +1379,28 @@ static int take_changed_interface(struct nlattr **attrs, struct change *change)
 	return change->interface.text ? 0 : ENOMEM;
 }
 
+/* A module that is older does not tell. */
+static void take_sender(struct nlattr **attrs, struct change *change)
+{
+	const struct nlattr *user = attrs[NF_EDGE_A_USER], *login = attrs[NF_EDGE_A_LOGIN];
+
+	get_string(attrs[NF_EDGE_A_PROCESS], change->process, sizeof(change->process));
+	change->pid = get_u32(attrs[NF_EDGE_A_PID]);
+	change->user = user ? (int64_t)get_u32(user) : -1;
+	change->login = login ? (int64_t)get_u32(login) : -1;
+}
+
 static int take_change(struct nlattr **attrs, struct nlmsghdr *message, struct change *change)
 {
 	change->command = get_u32(attrs[NF_EDGE_A_COMMAND]);
 	change->generation = get_u32(attrs[NF_EDGE_A_GENERATION]);
 	change->interfaces = get_u32(attrs[NF_EDGE_A_INTERFACES]);
 	change->partners = get_u32(attrs[NF_EDGE_A_PARTNERS]);
+	change->blocks = get_u32(attrs[NF_EDGE_A_BLOCKS]);
 	change->entries = get_u32(attrs[NF_EDGE_A_ENTRIES]);
 	change->left = attrs[NF_EDGE_A_CONFIRM] ? (int64_t)get_u32(attrs[NF_EDGE_A_CONFIRM]) : -1;
 	change->groups = get_u32(attrs[NF_EDGE_A_GROUPS]);
+	take_sender(attrs, change);
 	return take_settings(attrs, &change->settings) ?: take_changed_interface(attrs, change) ?:
 	       take_entries(message, change);
 }
@@ -1380,17 +1519,58 @@ void nl_based_on(struct nl *nl, uint32_t generation)
 	nl->based_on = generation;
 }
 
-int nl_begin(struct nl *nl)
+int nl_begin(struct nl *nl, bool copy)
 {
-	return simple_change(nl, NF_EDGE_CMD_BEGIN);
+	struct nl_msg *message = small_message(nl, NF_EDGE_CMD_BEGIN);
+
+	if (message && copy)
+		nla_put_flag(message, NF_EDGE_A_COPY);
+	nl->begun = !change(nl, message);
+	return nl->begun ? 0 : -1;
+}
+
+bool nl_begun(const struct nl *nl)
+{
+	return nl->begun;
+}
+
+void nl_read_staged(struct nl *nl, bool staged)
+{
+	nl->staged = staged;
+}
+
+void nl_allow_open(struct nl *nl)
+{
+	nl->open = true;
+}
+
+/* A request that may be refused because it is based on another generation. */
+static struct nl_msg *based_message(struct nl *nl, int command)
+{
+	struct nl_msg *message = small_message(nl, command);
+
+	if (message && nl->based_on)
+		nla_put_u32(message, NF_EDGE_A_GENERATION, nl->based_on);
+	return message;
+}
+
+int nl_undo(struct nl *nl)
+{
+	struct nl_msg *message = based_message(nl, NF_EDGE_CMD_UNDO);
+
+	if (message && nl->open)
+		nla_put_flag(message, NF_EDGE_A_OPEN);
+	return change(nl, message);
 }
 
 int nl_commit(struct nl *nl, uint32_t seconds)
 {
-	struct nl_msg *message = small_message(nl, NF_EDGE_CMD_COMMIT);
+	struct nl_msg *message = based_message(nl, NF_EDGE_CMD_COMMIT);
 
 	if (message && seconds)
 		nla_put_u32(message, NF_EDGE_A_CONFIRM, seconds);
+	if (message && nl->open)
+		nla_put_flag(message, NF_EDGE_A_OPEN);
 	return change(nl, message);
 }
 
@@ -1498,6 +1678,12 @@ struct nl *nl_attach(void)
 		nl->sock = NULL;
 	}
 	return nl;
+}
+
+void nl_hang_up(struct nl *nl)
+{
+	nl_socket_free(nl->sock);
+	nl->sock = NULL;
 }
 
 void nl_detach(struct nl *nl)

@@ -28,6 +28,7 @@ struct nl_error {
 /**
  * struct status - the policy in force at a glance
  * @uptime: seconds since it last changed
+ * @changed: when that was, seconds since 1970
  * @left: seconds to confirm it in; negative: it does not wait for that
  */
 struct status {
@@ -36,7 +37,9 @@ struct status {
 	uint32_t generation;
 	uint32_t interfaces;
 	uint32_t partners;
+	uint32_t blocks;
 	uint64_t uptime;
+	uint64_t changed;
 	int left;
 };
 
@@ -100,6 +103,8 @@ struct verdict {
 /* Never NULL; when it could not be opened, every call on it fails. */
 struct nl *nl_attach(void);
 void nl_detach(struct nl *nl);
+/* Every call fails from now on, with the last one's reason. */
+void nl_hang_up(struct nl *nl);
 const struct nl_error *nl_error(const struct nl *nl);
 
 int nl_status(struct nl *nl, struct status *status);
@@ -135,6 +140,13 @@ int nl_partners_take(struct nl *nl, const struct partner_filter *filter, nl_take
 		     void *context);
 void entries_free(struct entry *list, size_t count);
 
+/* Blocked prefixes: all in one step. */
+int nl_block_add(struct nl *nl, const struct entry *list, size_t count, bool tolerant);
+int nl_block_del(struct nl *nl, const struct entry *list, size_t count, bool tolerant);
+int nl_block_flush(struct nl *nl);
+/* @covers: only those that cover the address; may be NULL or empty. */
+int nl_blocks(struct nl *nl, const struct prefix *covers, struct entry **list, size_t *count);
+
 int nl_rules(struct nl *nl, struct rule **list, size_t *count);
 int nl_rule_set(struct nl *nl, const struct rule_change *list, size_t count);
 int nl_drops(struct nl *nl, struct drop **list, size_t *count);
@@ -144,21 +156,25 @@ int nl_explain(struct nl *nl, const struct flow *flow, struct verdict *verdict);
 /**
  * struct change - a change of the policy in force, as it was asked for
  * @command: enum nf_edge_cmd, what made it
- * @generation: of the policy, afterwards; @interfaces and @partners likewise
- * @entries: partners or rows that were asked for, as it is told; no more than that
+ * @generation: of the policy, afterwards; @interfaces, @partners and @blocks likewise
+ * @entries: partners, blocks or rows that were asked for, as it is told; no more than that
  * @left: seconds to confirm the policy in; negative: it does not wait for that
  * @settings: those given
  * @roles: of an Edge address, or of those that are gone; 0: not given
  * @groups: to be left by all partners; 0: not given
  * @interface: an Edge address, its text the device
- * @list: partners, @count of them; may be fewer than @entries, or none
+ * @list: partners or blocks, @count of them; may be fewer than @entries, or none
  * @rules: rows, @rule_count of them; likewise
+ * @process: who asked for it, whatever that calls itself; "": the module did it by itself, or does
+ *	not tell
+ * @pid: its number; @user and @login: its user and who had logged in, negative: not known
  */
 struct change {
 	uint32_t command;
 	uint32_t generation;
 	uint32_t interfaces;
 	uint32_t partners;
+	uint32_t blocks;
 	uint32_t entries;
 	int64_t left;
 	struct settings settings;
@@ -171,6 +187,10 @@ struct change {
 	struct rule_change *rules;
 	size_t rule_count;
 	size_t rule_room;
+	char process[NF_EDGE_PROCESS_MAX + 1];
+	uint32_t pid;
+	int64_t user;
+	int64_t login;
 };
 
 /**
@@ -213,11 +233,23 @@ int nl_fd(const struct nl *nl);
 int nl_event(struct nl *nl, struct event *event);
 void event_free(struct event *event);
 
-/* Changes of partners are refused (ESTALE) when another generation is in force; 0: they are not. */
+/*
+ * Changes of partners, commits and undoing are refused (ESTALE) when another generation is in
+ * force; 0: they are not.
+ */
 void nl_based_on(struct nl *nl, uint32_t generation);
-int nl_begin(struct nl *nl);
+/* @copy: the transaction starts out as the policy in force. */
+int nl_begin(struct nl *nl, bool copy);
+/* Whether a transaction has been begun. */
+bool nl_begun(const struct nl *nl);
+/* Whether what is read is the transaction's from now on. */
+void nl_read_staged(struct nl *nl, bool staged);
 /* @seconds: the policy before comes back after so many, unless confirmed; 0: never. */
 int nl_commit(struct nl *nl, uint32_t seconds);
+/* A commit may leave no Edge address where there are some. */
+void nl_allow_open(struct nl *nl);
+/* The policy before the last change comes back. */
+int nl_undo(struct nl *nl);
 int nl_confirm(struct nl *nl);
 int nl_revert(struct nl *nl);
 

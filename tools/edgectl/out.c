@@ -1,17 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * out: text or JSON from one call, and the error line.
+ * out: text, JSON or CSV from one call, and the error line.
  *
  * A table that is not inside an object is written row by row, so that a million
  * partners need no memory; everything else is one small JSON value.
  */
+#include <csv.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
+#include <wchar.h>
 
 #include "out.h"
 #include "parse.h"
@@ -93,12 +97,14 @@ char *out_legible(const char *text)
  * struct door - all that is written to stdout goes through it
  * @file: where it goes; NULL: there is no door
  * @json: all is inside strings of JSON that is not shown
+ * @csv: lines end with CR and LF
  * @shut: nobody reads any more
  * @part: the first @count bytes of a character
  */
 static struct door {
 	FILE *file;
 	bool json;
+	bool csv;
 	bool shut;
 	char part[5];
 	size_t count;
@@ -126,7 +132,8 @@ static void let_out(bool end)
 
 	while (door.count && (end || !is_begun(door.part, door.count))) {
 		size = utf8(door.part, &character);
-		if (size && (is_shown(character) || character == '\n'))
+		if (size && (is_shown(character) || character == '\n' ||
+			     (door.csv && character == '\r')))
 			fwrite(door.part, 1, size, door.file);
 		else
 			fputs((door.json ? escape_json : escape)(door.part, size, character,
@@ -311,6 +318,74 @@ static void end_line(struct out *out)
 	flush(out);
 }
 
+/* ---- CSV ---- */
+
+/* The first row is gathered with its heads, which stand above it. */
+static FILE *csv_row_file(struct out *out)
+{
+	return out->rows ? stdout : out->cells;
+}
+
+static void csv_begin(struct out *out)
+{
+	door.csv = true;
+	out->heads = open_memstream(&out->head_text, &out->head_length);
+	out->cells = open_memstream(&out->cell_text, &out->cell_length);
+	if (!out->heads || !out->cells)
+		no_memory();
+}
+
+/* @text: NULL: none; @plain: it needs no quotes. */
+static void csv_cell(struct out *out, const char *key, const char *text, bool plain)
+{
+	FILE *file = csv_row_file(out);
+	char *guarded = NULL;
+
+	if (!out->in_row)
+		return;
+	if (!out->rows)
+		fprintf(out->heads, "%s%s", out->column ? "," : "", key);
+	if (out->column++)
+		putc(',', file);
+	if (!text)
+		return;
+	if (plain) {
+		fputs(text, file);
+		return;
+	}
+	if (*text && strchr("=+-@", *text) && asprintf(&guarded, "'%s", text) < 0)
+		no_memory();
+	if (guarded)
+		text = guarded;
+	csv_fwrite(file, text, strlen(text));
+	free(guarded);
+}
+
+static void csv_row_end(struct out *out)
+{
+	if (!out->rows && (fclose(out->heads) || fclose(out->cells)))
+		no_memory();
+	if (!out->rows)
+		printf("%s\r\n%s", out->head_text, out->cell_text);
+	fputs("\r\n", stdout);
+}
+
+/* Without a row there are the heads of the columns that text has. */
+static void csv_end(struct out *out)
+{
+	size_t i;
+
+	if (!out->rows) {
+		fclose(out->heads);
+		fclose(out->cells);
+		for (i = 0; i < out->column_count; i++)
+			printf("%s%s", i ? "," : "", out->columns[i].key);
+		fputs("\r\n", stdout);
+	}
+	free(out->head_text);
+	free(out->cell_text);
+}
+
 void out_table(struct out *out, const char *key, const struct out_column *columns,
 	       size_t count)
 {
@@ -319,9 +394,11 @@ void out_table(struct out *out, const char *key, const struct out_column *column
 	out->columns = columns;
 	out->column_count = count;
 	out->rows = 0;
+	if (out->csv)
+		csv_begin(out);
 	if (out->json && out->depth)
 		push(out, key, json_array());
-	if (out->json)
+	if (out->json || out->csv)
 		return;
 	out->pad = 0;
 	for (i = 0; i < count; i++)
@@ -331,6 +408,8 @@ void out_table(struct out *out, const char *key, const struct out_column *column
 
 void out_table_end(struct out *out)
 {
+	if (out->csv)
+		csv_end(out);
 	if (!out->json)
 		return;
 	if (out->depth)
@@ -372,7 +451,9 @@ static void stream(struct out *out, json_t *row)
 void out_row_end(struct out *out)
 {
 	out->in_row = false;
-	if (!out->json)
+	if (out->csv)
+		csv_row_end(out);
+	else if (!out->json)
 		end_line(out);
 	else if (out->depth == 1)
 		stream(out, out->open[--out->depth]);
@@ -425,7 +506,9 @@ void out_string(struct out *out, const char *key, const char *value)
 	char *copy = value && first_unshown(value) ? legible(value, out->json) : NULL;
 	const char *text = copy ? copy : value;
 
-	if (out->json)
+	if (out->csv)
+		csv_cell(out, key, value ? text : NULL, false);
+	else if (out->json)
 		put(out, key, text, value ? json_string(text) : json_null());
 	else
 		put(out, key, value ? text : "-", NULL);
@@ -437,11 +520,15 @@ void out_number(struct out *out, const char *key, uint64_t value)
 	char text[24];
 
 	snprintf(text, sizeof(text), "%" PRIu64, value);
+	if (out->csv)
+		return csv_cell(out, key, text, true);
 	put(out, key, text, out->json ? json_integer(value) : NULL);
 }
 
 void out_bool(struct out *out, const char *key, bool value)
 {
+	if (out->csv)
+		return csv_cell(out, key, value ? "true" : "false", true);
 	put(out, key, value ? "yes" : "no", out->json ? json_boolean(value) : NULL);
 }
 
@@ -450,26 +537,54 @@ void out_tenths(struct out *out, const char *key, uint64_t value)
 	char text[24];
 
 	snprintf(text, sizeof(text), "%" PRIu64 ".%u", value / 10, (unsigned int)(value % 10));
+	if (out->csv)
+		return csv_cell(out, key, text, true);
 	put(out, key, text, out->json ? json_real(value / 10.0) : NULL);
 }
 
-void out_seconds(struct out *out, const char *key, uint64_t seconds)
+/* As "3m 2s", with @behind it. */
+static void put_seconds(struct out *out, const char *key, uint64_t seconds, const char *behind)
 {
 	uint64_t days = seconds / 86400, hours = seconds / 3600 % 24;
 	uint64_t minutes = seconds / 60 % 60;
 	char text[64];
 
+	if (out->csv)
+		return out_number(out, key, seconds);
 	if (days)
-		snprintf(text, sizeof(text), "%" PRIu64 "d %" PRIu64 "h %" PRIu64 "m",
-			 days, hours, minutes);
+		snprintf(text, sizeof(text), "%" PRIu64 "d %" PRIu64 "h %" PRIu64 "m%s",
+			 days, hours, minutes, behind);
 	else if (hours)
-		snprintf(text, sizeof(text), "%" PRIu64 "h %" PRIu64 "m", hours, minutes);
+		snprintf(text, sizeof(text), "%" PRIu64 "h %" PRIu64 "m%s", hours, minutes, behind);
 	else if (minutes)
-		snprintf(text, sizeof(text), "%" PRIu64 "m %" PRIu64 "s", minutes,
-			 seconds % 60);
+		snprintf(text, sizeof(text), "%" PRIu64 "m %" PRIu64 "s%s", minutes,
+			 seconds % 60, behind);
 	else
-		snprintf(text, sizeof(text), "%" PRIu64 "s", seconds);
+		snprintf(text, sizeof(text), "%" PRIu64 "s%s", seconds, behind);
 	put(out, key, text, out->json ? json_integer(seconds) : NULL);
+}
+
+void out_moment(struct out *out, const char *key, uint64_t time)
+{
+	const time_t seconds = time;
+	char text[TIME_TEXT];
+	struct tm broken;
+
+	if (!out->json && !out->csv && localtime_r(&seconds, &broken))
+		strftime(text, sizeof(text), "%m-%d %H:%M", &broken);
+	else
+		time_text(time, text);
+	out_string(out, key, text);
+}
+
+void out_seconds(struct out *out, const char *key, uint64_t seconds)
+{
+	put_seconds(out, key, seconds, "");
+}
+
+void out_ago(struct out *out, const char *key, uint64_t seconds)
+{
+	put_seconds(out, key, seconds, " ago");
 }
 
 void out_names(struct out *out, const char *key, const char *const names[],
@@ -483,6 +598,8 @@ void out_names(struct out *out, const char *key, const char *const names[],
 		if (mask & 1u << i)
 			json_array_append_new(array, sure(json_string(names[i])));
 	}
+	if (out->csv)
+		return csv_cell(out, key, names_text(names, mask, text), false);
 	put(out, key, names_text(names, mask, text), array);
 }
 
@@ -506,7 +623,7 @@ void out_line(const struct out *out, const char *format, ...)
 	va_list args;
 	char *text;
 
-	if (out->json)
+	if (out->json || out->csv)
 		return;
 	va_start(args, format);
 	text = composed(format, args);
@@ -530,7 +647,7 @@ void out_marked(const struct out *out, enum out_colour colour, const char *mark,
 	va_list args;
 	char *text;
 
-	if (out->json)
+	if (out->json || out->csv)
 		return;
 	va_start(args, format);
 	text = composed(format, args);
@@ -541,6 +658,80 @@ void out_marked(const struct out *out, enum out_colour colour, const char *mark,
 		fputs(mark, stdout);
 	printf(": %s\n", text);
 	free(text);
+}
+
+/* ---- as wide as the terminal ---- */
+
+#define NARROW	20	/* columns, at least, for what goes on below */
+
+bool out_is_terminal(void)
+{
+	return isatty(STDOUT_FILENO);
+}
+
+/* 0: it has none. */
+static size_t terminal_width(void)
+{
+	struct winsize window = { 0 };
+
+	return ioctl(STDOUT_FILENO, TIOCGWINSZ, &window) ? 0 : window.ws_col;
+}
+
+/* Columns of the character at @text, and its @size in bytes. */
+static size_t columns_of(const char *text, size_t *size)
+{
+	static locale_t unicode;
+	uint32_t character;
+	locale_t before;
+	int width;
+
+	*size = utf8(text, &character);
+	if (!unicode)
+		unicode = newlocale(LC_CTYPE_MASK, "C.UTF-8", NULL);
+	if (!*size || !unicode) {
+		*size = *size ? *size : 1;
+		return 1;
+	}
+	before = uselocale(unicode);
+	width = wcwidth(character);
+	uselocale(before);
+	return width < 0 ? 1 : width;
+}
+
+/*
+ * Bytes of @text that fit into so many columns, at least one character: whole words, if the first
+ * one fits.
+ */
+static size_t fitting(const char *text, size_t room)
+{
+	size_t at = 0, words = 0, columns = 0, size;
+
+	while (text[at]) {
+		columns += columns_of(text + at, &size);
+		if (columns > room && at)
+			return words ? words : at;
+		if (text[at] == ' ')
+			words = at;
+		at += size;
+	}
+	return at;
+}
+
+void out_folded(const char *before, const char *text)
+{
+	size_t width = out_is_terminal() ? terminal_width() : 0, indent = strlen(before), length;
+	char *shown = legible(text, false), *rest = shown;
+
+	if (width < indent + NARROW)
+		width = 0;
+	fputs(before, stdout);
+	while (width && (length = fitting(rest, width - indent)) < strlen(rest)) {
+		printf("%.*s\n%*s", (int)length, rest, (int)indent, "");
+		rest += length;
+		rest += strspn(rest, " ");
+	}
+	puts(rest);
+	free(shown);
 }
 
 /* ---- progress ---- */
@@ -583,6 +774,15 @@ void out_progress_end(void)
 	progress_shown = false;
 }
 
+static const char *where_file;
+static uint32_t where_line;
+
+void out_where(const char *file, uint32_t line)
+{
+	where_file = file;
+	where_line = line;
+}
+
 __attribute__((format(printf, 2, 0)))
 static void say(const char *before, const char *format, va_list args)
 {
@@ -590,7 +790,13 @@ static void say(const char *before, const char *format, va_list args)
 
 	fflush(stdout);
 	out_progress_end();
-	fprintf(stderr, "edgectl: %s%s\n", before, text);
+	if (where_file && where_line)
+		fprintf(stderr, "edgectl: %s:%" PRIu32 ": %s%s\n", where_file, where_line, before,
+			text);
+	else if (where_file)
+		fprintf(stderr, "edgectl: %s: %s%s\n", where_file, before, text);
+	else
+		fprintf(stderr, "edgectl: %s%s\n", before, text);
 	free(text);
 }
 

@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * out: what users and scripts read: text or JSON from one call, and the error
+ * out: what users and scripts read: text, JSON or CSV from one call, and the error
  * line.
+ *
+ * CSV (RFC 4180) has a table's cells by their keys, those that text has no column for among them,
+ * as JSON has their values; null is empty. A spreadsheet takes what begins with = + - or @ for a
+ * formula: such a text gets an apostrophe in front.
  */
 #ifndef EDGECTL_OUT_H
 #define EDGECTL_OUT_H
@@ -11,6 +15,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 /**
  * struct out_column - a column of a table; cells without one are JSON only
@@ -34,11 +39,13 @@ enum out_style {
 #define OUT_DEPTH	4
 
 /**
- * struct out - one command's output; zero it and set the first two
+ * struct out - one command's output; zero it and set the first three
+ * @csv: its tables are CSV, nothing else comes out
  */
 struct out {
 	bool json;
 	bool pretty;
+	bool csv;
 	enum out_style style;
 	json_t *open[OUT_DEPTH];
 	const char *label[OUT_DEPTH];
@@ -51,6 +58,12 @@ struct out {
 	int pad;
 	bool in_row;
 	size_t rows;
+	FILE *heads;		/* of CSV, which come with the cells of the first row */
+	FILE *cells;
+	char *head_text;
+	char *cell_text;
+	size_t head_length;
+	size_t cell_length;
 };
 
 /*
@@ -81,7 +94,11 @@ void out_number(struct out *out, const char *key, uint64_t value);
 void out_bool(struct out *out, const char *key, bool value);
 /* In tenths. */
 void out_tenths(struct out *out, const char *key, uint64_t value);
+/* A moment, in seconds since 1970: minutes of local time in text, else as time_text(). */
+void out_moment(struct out *out, const char *key, uint64_t time);
 void out_seconds(struct out *out, const char *key, uint64_t seconds);
+/* The same, with "ago" in text. */
+void out_ago(struct out *out, const char *key, uint64_t seconds);
 void out_names(struct out *out, const char *key, const char *const names[],
 	       uint32_t mask);
 
@@ -103,6 +120,9 @@ enum out_colour {
 void out_marked(const struct out *out, enum out_colour colour, const char *mark,
 		const char *format, ...) __attribute__((format(printf, 4, 5)));
 
+/* What such lines begin with from now on: "FILE:LINE: ", "FILE: " for line 0, or nothing. */
+void out_where(const char *file, uint32_t line);
+
 /* Each writes one line "edgectl: ..." to stderr. fail() returns 1, misuse() 2. */
 int fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 int misuse(const char *format, ...) __attribute__((format(printf, 1, 2)));
@@ -115,6 +135,15 @@ void warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void out_progress_allow(void);
 void out_progress(const char *what, size_t done);
 void out_progress_end(void);
+
+/* Whether stdout is one. */
+bool out_is_terminal(void);
+
+/*
+ * A line of @before and @text. On a terminal none is wider than that: the words that do not fit go
+ * on below, under where @text begins.
+ */
+void out_folded(const char *before, const char *text);
 
 /* On a terminal: back to the line so many above, away with what follows. */
 void out_up(int lines);

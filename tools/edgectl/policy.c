@@ -4,6 +4,7 @@
  */
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "policy.h"
 
@@ -48,6 +49,8 @@ void policy_init(struct policy *policy, bool tolerant)
 	policy->interfaces.what = "Edge addresses";
 	policy->partners.limit = NF_EDGE_PARTNERS_MAX;
 	policy->partners.what = "partners";
+	policy->blocks.limit = NF_EDGE_BLOCKS_MAX;
+	policy->blocks.what = "blocks";
 	for (row = 0; row < NF_EDGE_ROW_COUNT; row++)
 		policy->rules[row] = (struct rule_change){ row, -1, -1 };
 }
@@ -62,6 +65,7 @@ void policy_free(struct policy *policy)
 {
 	table_free(&policy->interfaces);
 	table_free(&policy->partners);
+	table_free(&policy->blocks);
 }
 
 /* Depends on each bit; who writes the file has no reason to make prefixes meet in a slot. */
@@ -86,11 +90,6 @@ static size_t hash_text(const char *text)
 	return sum ^ sum >> 32;
 }
 
-static bool same(const char *a, const char *b)
-{
-	return a && b ? !strcmp(a, b) : a == b;
-}
-
 /* The slot that holds @prefix as it comes from @domain, or is to hold it. */
 static inline uint32_t *find_slot(const struct table *table, const struct prefix *prefix,
 				  const char *domain)
@@ -100,7 +99,8 @@ static inline uint32_t *find_slot(const struct table *table, const struct prefix
 	while (table->slot[i]) {
 		const struct entry *entry = &table->list[table->slot[i] - 1];
 
-		if (!memcmp(&entry->prefix, prefix, sizeof(*prefix)) && same(entry->domain, domain))
+		if (!memcmp(&entry->prefix, prefix, sizeof(*prefix)) &&
+		    same_text(entry->domain, domain))
 			break;
 		i = (i + 1) & (table->slots - 1);
 	}
@@ -291,6 +291,47 @@ bool policy_partner(struct policy *policy, struct op *op)
 	return true;
 }
 
+static bool add_block(struct policy *policy, struct op *op, const struct prefix *prefix)
+{
+	struct entry *entry = find(op, &policy->blocks, prefix, NULL);
+	char text[PREFIX_TEXT];
+
+	if (!entry)
+		return false;
+	if (entry->line && !policy->tolerant)
+		return refuse(op, "block %s exists (line %u)", prefix_text(prefix, text),
+			      entry->line);
+	if (!set_text(entry, op->text ? op->text : ""))
+		return refuse(op, "out of memory");
+	entry->until = op->until;
+	entry->line = policy->line;
+	return true;
+}
+
+bool policy_block(struct policy *policy, struct op *op)
+{
+	size_t i;
+
+	if (op->names)
+		return refuse(op, "%.80s would have to be looked up: a policy file has addresses",
+			      op->name[0].text);
+	if (op->file)
+		return refuse(op,
+			      "a name stands for other partners tomorrow: a policy file has addresses");
+	if (op->relative)
+		return refuse(op,
+			      "a duration begins anew each time: a policy file has a time (2026-12-01T03:00:00Z)");
+	if (op->until && op->until <= (uint64_t)time(NULL)) {
+		policy->ended += op->count;
+		return true;
+	}
+	for (i = 0; i < op->count; i++) {
+		if (!add_block(policy, op, &op->prefix[i]))
+			return false;
+	}
+	return true;
+}
+
 struct entry *policy_find(struct policy *policy, const struct prefix *prefix, const char *domain)
 {
 	const struct table *table = &policy->partners;
@@ -326,6 +367,7 @@ void policy_complete(struct policy *policy)
 		for (port = RTP_FIRST; port <= RTP_LAST; port++)
 			policy->settings.ports[port / 8] |= 1 << port % 8;
 	}
+	policy->stated = policy->settings.given;
 	policy->settings.given = SETTING_MODE | SETTING_UNLISTED | SETTING_MATCH | SETTING_PORTS;
 	for (row = 0; row < NF_EDGE_ROW_COUNT; row++) {
 		struct rule_change *rule = &policy->rules[row];
@@ -337,6 +379,7 @@ void policy_complete(struct policy *policy)
 	}
 	sort(&policy->interfaces);
 	sort(&policy->partners);
+	sort(&policy->blocks);
 }
 
 static bool has_role(const struct table *interfaces, uint32_t role)
@@ -350,10 +393,16 @@ static bool has_role(const struct table *interfaces, uint32_t role)
 	return false;
 }
 
+bool policy_guards(const struct policy *policy)
+{
+	return policy->interfaces.count || policy->settings.mode == NF_EDGE_MODE_OFF;
+}
+
 bool policy_blocks_dns(const struct policy *policy)
 {
 	return policy->settings.mode != NF_EDGE_MODE_OFF &&
 	       policy->settings.unlisted == NF_EDGE_UNLISTED_DROP &&
+	       !(policy->stated & SETTING_UNLISTED) &&
 	       has_role(&policy->interfaces, NF_EDGE_ROLE_ACCESS);
 }
 

@@ -34,6 +34,8 @@ struct table {
 /**
  * struct policy - zero it and call policy_init()
  * @rules: what the file says of each row
+ * @stated: settings that the file has, of a complete policy; SETTING_*
+ * @ended: blocks that were left out, because their end has come
  * @tolerant: what is there already is no error
  * @line: number of the line that is being read
  */
@@ -42,6 +44,9 @@ struct policy {
 	struct rule_change rules[NF_EDGE_ROW_COUNT];
 	struct table interfaces;
 	struct table partners;
+	struct table blocks;
+	unsigned int stated;
+	size_t ended;
 	bool tolerant;
 	uint32_t line;
 };
@@ -60,6 +65,7 @@ bool policy_rule_enable(struct policy *policy, struct op *op);
 bool policy_rule_set(struct policy *policy, struct op *op);
 bool policy_interface(struct policy *policy, struct op *op);
 bool policy_partner(struct policy *policy, struct op *op);
+bool policy_block(struct policy *policy, struct op *op);
 
 /* The partner as it comes from @domain, or NULL. Not of a complete policy. */
 struct entry *policy_find(struct policy *policy, const struct prefix *prefix, const char *domain);
@@ -70,9 +76,12 @@ struct entry *policy_find(struct policy *policy, const struct prefix *prefix, co
  */
 void policy_complete(struct policy *policy);
 
+/* Whether it enforces something, or says by "mode off" that it is not meant to. */
+bool policy_guards(const struct policy *policy);
+
 /* What a complete policy may not mean, though it can be loaded. */
 
-/* No row covers DNS from an access address, and nothing else lets it pass. */
+/* No row covers DNS from an access address, nothing else lets it pass, and nobody said so. */
 bool policy_blocks_dns(const struct policy *policy);
 
 /* The rows that would admit the partners of @group, whom there are none of, and nobody else. */
