@@ -20,7 +20,8 @@ NOT_HERE = ((PACKAGES, "^mokutil", "there is no firmware with Secure Boot"),
             ("Many appliances", "^ansible-playbook", "tests/user/ansible.sh has Ansible"))
 MEND = "^systemctl restart nf_edge "
 # systemd-analyze security: how exposed a unit may be, of 10. The guard does no more than nftables.service.
-EXPOSED = {"nf_edge": 2.5, "nf_edge-guard": 6.7, "nf_edge-metrics": 1.6, "nf_edge-refresh": 1.5}
+EXPOSED = {"nf_edge": 2.5, "nf_edge-guard": 6.7, "nf_edge-metrics": 1.6, "nf_edge-refresh": 1.5,
+           "nf_edge-log": 1.8}
 NEXT = f"{VERSION}+next"
 SETTINGS = "/run/sysctl.d/zz-nf_edge-guard.conf"
 DROP_IN = "/etc/systemd/system/nf_edge.service.d"
@@ -120,7 +121,8 @@ def fails(machine):
     machine.guard()
     machine.closed("closed by hand")
     machine.do("a policy without an Edge address", f"echo mode enforce >{POLICY}; ! systemctl restart nf_edge")
-    machine.closed("a policy without an Edge address", said="names no Edge address: .*nothing is forwarded")
+    machine.closed("a policy without an Edge address", said="there is no last good policy; nothing is forwarded")
+    machine.do("... and that this is why", "journalctl -u nf_edge -n 20 | grep -q 'no Edge address: nothing would be enforced'")
     machine.do("mended", f"cp good {POLICY}\n" + machine.page.take(FAILS, MEND))
     machine.in_force("mended")
 
