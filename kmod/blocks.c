@@ -9,19 +9,9 @@
 #include <linux/slab.h>
 #include <linux/sort.h>
 
-static u32 words_of(u8 family)
-{
-	return family == NFPROTO_IPV4 ? 1 : 4;
-}
-
 static struct edge_key key_of(const struct edge_block *block)
 {
-	struct edge_key key = { .bits = block->bits };
-	u32 i;
-
-	for (i = 0; i < words_of(block->family); i++)
-		key.word[i] = be32_to_cpu(block->addr.ip6[i]);
-	return key;
+	return edge_roll_key(block->family, &block->addr, block->bits);
 }
 
 static int compare(const struct edge_block *a, const struct edge_block *b)
@@ -37,8 +27,7 @@ static bool is_same(const struct edge_block *a, const struct edge_block *b)
 
 bool edge_block_covers(const struct edge_block *block, u8 family, const union nf_inet_addr *addr)
 {
-	const struct edge_block other = { .addr = *addr, .family = family };
-	const struct edge_key a = key_of(block), b = key_of(&other);
+	const struct edge_key a = key_of(block), b = edge_roll_key(family, addr, block->bits);
 
 	return family == block->family &&
 	       edge_roll_common_bits(a.word, b.word, block->bits) == block->bits;

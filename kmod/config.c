@@ -38,19 +38,23 @@ static struct edge_policy *policy_new(struct edge_prefixes *partners)
 	return policy;
 }
 
-/* No reader may see it any more. */
-static void policy_free(struct edge_policy *policy)
+static bool has_partners(const struct edge_policy *policy, const struct edge_prefixes *partners)
 {
-	edge_prefix_table_free(policy->partners);
-	edge_blocks_put(policy->blocks);
-	kvfree(policy);
+	return policy && policy->partners == partners;
 }
 
-/* The same of one whose partner table is another one's, too. */
-static void policy_free_alone(struct edge_policy *policy)
+/*
+ * No reader may see @policy any more, which may be NULL. Its partner table stays when it is that of
+ * @other, too, which may be NULL.
+ */
+static void policy_free(struct edge_policy *policy, const struct edge_policy *other)
 {
-	policy->partners = NULL;
-	policy_free(policy);
+	if (!policy)
+		return;
+	if (!has_partners(other, policy->partners))
+		edge_prefix_table_free(policy->partners);
+	edge_blocks_put(policy->blocks);
+	kvfree(policy);
 }
 
 static struct edge_policy *in_force(const struct edge_net *edge)
@@ -105,14 +109,9 @@ void edge_config_stop(struct edge_net *edge)
 	mutex_unlock(&edge->commit_mutex);
 }
 
-static bool has_partners(const struct edge_policy *policy, const struct edge_prefixes *partners)
-{
-	return policy && policy->partners == partners;
-}
-
 static void transaction_free(struct transaction *transaction)
 {
-	policy_free(transaction->staged);
+	policy_free(transaction->staged, NULL);
 	kfree(transaction);
 }
 
@@ -125,14 +124,10 @@ void edge_config_free(struct edge_net *edge)
 	xa_for_each(&edge->transactions, portid, transaction)
 		transaction_free(transaction);
 	xa_destroy(&edge->transactions);
-	if (edge->previous)
-		policy_free(edge->previous);
+	policy_free(edge->previous, NULL);
 	kvfree(edge->before.partners.list);
-	if (has_partners(edge->before.policy, policy->partners))
-		policy_free_alone(edge->before.policy);
-	else if (edge->before.policy)
-		policy_free(edge->before.policy);
-	policy_free(policy);
+	policy_free(edge->before.policy, policy);
+	policy_free(policy, NULL);
 }
 
 /* Around each change that a listing may meet. */
@@ -248,7 +243,7 @@ static void retire(struct edge_net *edge, struct edge_policy *old)
 		kvfree_rcu(old, rcu);
 	} else {
 		synchronize_rcu();
-		policy_free(old);
+		policy_free(old, NULL);
 	}
 }
 
@@ -311,10 +306,7 @@ void edge_config_set_blocks(struct edge_policy *policy, struct edge_blocks *bloc
 
 void edge_config_discard(struct edge_net *edge, u32 portid, struct edge_policy *policy)
 {
-	if (policy->partners != target(edge, portid)->partners)
-		policy_free(policy);
-	else
-		policy_free_alone(policy);
+	policy_free(policy, target(edge, portid));
 }
 
 /* Whether two indexed policies say the same of all but the partners. */
@@ -340,14 +332,11 @@ int edge_config_apply(struct edge_net *edge, u32 portid, struct edge_policy *pol
 
 	edge_policy_index(policy);
 	if (policy->partners == from->partners && is_same(policy, from)) {
-		policy_free_alone(policy);
+		policy_free(policy, from);
 		return 0;
 	}
 	if (transaction) {
-		if (transaction->staged->partners == policy->partners)
-			policy_free_alone(transaction->staged);
-		else
-			policy_free(transaction->staged);
+		policy_free(transaction->staged, policy);
 		transaction->staged = policy;
 		return 0;
 	}
@@ -712,7 +701,7 @@ static int undo_staged(struct edge_net *edge, struct transaction *transaction)
 	staged = copy_of(back);
 	if (IS_ERR(staged))
 		return PTR_ERR(staged);
-	policy_free(transaction->staged);
+	policy_free(transaction->staged, NULL);
 	transaction->staged = staged;
 	return 0;
 }

@@ -225,7 +225,7 @@ const struct edge_policy *edge_config_staged(struct edge_net *edge, u32 portid);
  * @portid: the socket whose transaction it is; it ends if 0 is returned
  * @seconds: the policy before comes back after so many, unless edge_config_confirm() is called
  *	before; 0: it does not
- * @open: there may be no Edge address afterwards where some are guarded now
+ * @open: the last Edge address may go
  * @extack: takes the sentence of a refusal
  *
  * What says what is in force already is no change here, too, and nothing to confirm.

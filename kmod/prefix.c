@@ -29,19 +29,9 @@ static bool family_index(u8 family)
 	return family != NFPROTO_IPV4;
 }
 
-static u32 words_of(u8 family)
-{
-	return words_in[family_index(family)];
-}
-
 static inline struct edge_key key_of(const struct edge_prefix *prefix)
 {
-	struct edge_key key = { .bits = prefix->bits };
-	u32 i;
-
-	for (i = 0; i < words_of(prefix->family); i++)
-		key.word[i] = be32_to_cpu(prefix->addr.ip6[i]);
-	return key;
+	return edge_roll_key(prefix->family, &prefix->addr, prefix->bits);
 }
 
 static struct edge_tree __rcu **root_for(struct edge_prefixes *table,
@@ -54,7 +44,7 @@ static struct edge_tree_found find(struct edge_prefixes *table, const struct edg
 {
 	const struct edge_key key = key_of(prefix);
 
-	return edge_tree_find(root_for(table, prefix), &key, words_of(prefix->family));
+	return edge_tree_find(root_for(table, prefix), &key, edge_roll_words(prefix->family));
 }
 
 static struct edge_tree_found ensure(struct edge_prefixes *table,
@@ -62,28 +52,28 @@ static struct edge_tree_found ensure(struct edge_prefixes *table,
 {
 	const struct edge_key key = key_of(prefix);
 
-	return edge_tree_ensure(root_for(table, prefix), &key, words_of(prefix->family));
+	return edge_tree_ensure(root_for(table, prefix), &key, edge_roll_words(prefix->family));
 }
 
 static void prune(struct edge_prefixes *table, const struct edge_prefix *prefix)
 {
 	const struct edge_key key = key_of(prefix);
 
-	edge_tree_prune(root_for(table, prefix), &key, words_of(prefix->family));
+	edge_tree_prune(root_for(table, prefix), &key, edge_roll_words(prefix->family));
 }
 
 static void regrouped(struct edge_prefixes *table, const struct edge_prefix *prefix)
 {
 	const struct edge_key key = key_of(prefix);
 
-	edge_tree_regrouped(root_for(table, prefix), &key, words_of(prefix->family));
+	edge_tree_regrouped(root_for(table, prefix), &key, edge_roll_words(prefix->family));
 }
 
 static void renote(struct edge_prefixes *table, const struct edge_prefix *prefix)
 {
 	const struct edge_key key = key_of(prefix);
 
-	edge_tree_renote(root_for(table, prefix), &key, words_of(prefix->family));
+	edge_tree_renote(root_for(table, prefix), &key, edge_roll_words(prefix->family));
 }
 
 /* Labels */
@@ -168,7 +158,7 @@ static bool gather_one(struct edge_roll *roll, const struct edge_prefix *entry)
 		if (!label)
 			return false;
 	}
-	edge_roll_append(roll, &key, entry->groups, label, words_of(entry->family));
+	edge_roll_append(roll, &key, entry->groups, label, edge_roll_words(entry->family));
 	return true;
 }
 
@@ -841,7 +831,7 @@ static void describe_prefix(const struct edge_tree_found *found, u8 family,
 	u32 i;
 
 	memset(prefix, 0, sizeof(*prefix));
-	for (i = 0; i < words_of(family); i++)
+	for (i = 0; i < edge_roll_words(family); i++)
 		prefix->addr.ip6[i] = cpu_to_be32(found->partner->word[i]);
 	prefix->family = family;
 	prefix->bits = found->partner->bits;
@@ -1153,7 +1143,7 @@ bool edge_prefix_next_covering(const struct edge_prefixes *table, u8 family,
 	const struct edge_prefix at = { .family = family, .addr = *addr };
 	struct edge_tree __rcu **root = root_for((struct edge_prefixes *)table, &at);
 	const struct edge_key whole = key_of(&at);
-	const u32 words = words_of(family);
+	const u32 words = edge_roll_words(family);
 	u32 bits = 0;
 
 	if (prefix->family == family) {

@@ -11,6 +11,7 @@
 #include <linux/bitops.h>
 #include <linux/kernel.h>
 #include <linux/ktime.h>
+#include <linux/netfilter.h>
 #include <linux/rcupdate.h>
 #include <linux/sched.h>
 #include <linux/string.h>
@@ -21,6 +22,22 @@ struct edge_key {
 	u32 word[4];
 	u8 bits;
 };
+
+static inline u32 edge_roll_words(u8 family)
+{
+	return family == NFPROTO_IPV4 ? 1 : 4;
+}
+
+/* A prefix of a family, whose address is in network byte order. */
+static inline struct edge_key edge_roll_key(u8 family, const union nf_inet_addr *addr, u8 bits)
+{
+	struct edge_key key = { .bits = bits };
+	u32 i;
+
+	for (i = 0; i < edge_roll_words(family); i++)
+		key.word[i] = be32_to_cpu(addr->ip6[i]);
+	return key;
+}
 
 /* A prefix: what a look-up reads, and no more, for the sake of cache lines. */
 struct edge_partner {
