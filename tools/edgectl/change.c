@@ -81,6 +81,18 @@ static int commit(const struct options *options, struct nl *nl)
 	return result || !options->confirm ? result : tell_of_wait(options, nl, &before);
 }
 
+void change_count(const struct options *options, const char *what, size_t count)
+{
+	struct out out = out_start(options);
+
+	if (options->quiet || options->dry_run || options->confirm || options->within)
+		return;
+	out_object(&out, NULL, OUT_SILENT);
+	out_number(&out, what, count);
+	out_line(&out, "%s %zu", what, count);
+	out_object_end(&out);
+}
+
 /* Who changes something meanwhile need not know that somebody else tries something. */
 static void warn_of_wait(struct nl *nl)
 {

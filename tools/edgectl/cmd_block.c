@@ -108,13 +108,11 @@ static bool mean_domain(struct meant *meant, struct nl *nl, const struct options
 	const bool host = !strncmp(domain->text, NF_EDGE_DOMAIN_HOST, strlen(NF_EDGE_DOMAIN_HOST));
 	const struct partner_filter filter = { .domain = domain->text };
 	const size_t lookups = host ? 1 : sizeof(services) / sizeof(services[0]);
-	struct lookup *lookup = calloc(lookups, sizeof(*lookup));
+	struct lookup *lookup = sure(calloc(lookups, sizeof(*lookup)));
 	struct entry *list = NULL;
 	size_t count = 0, i;
 	int there = mean_partners(meant, nl, &filter, NULL, op);
 
-	if (!lookup)
-		abort();
 	for (i = 0; i < lookups && there >= 0; i++) {
 		lookup[i].domain = *domain;
 		lookup[i].mask = services[i];
@@ -158,20 +156,14 @@ static bool mean_all(struct meant *meant, struct nl *nl, const struct options *o
 	return there > 0;
 }
 
-static int by_prefix(const void *a, const void *b)
-{
-	const struct entry *one = a, *other = b;
-
-	return prefix_compare(&one->prefix, &other->prefix);
-}
-
 /* A partner may come from several domains, and have a name: each prefix is meant once. */
 static void mean_once(struct meant *meant)
 {
 	size_t i, kept = meant->named;
 
 	if (meant->count > kept)
-		qsort(meant->list + kept, meant->count - kept, sizeof(*meant->list), by_prefix);
+		qsort(meant->list + kept, meant->count - kept, sizeof(*meant->list),
+		      entry_by_prefix);
 	for (i = kept; i < meant->count; i++) {
 		if (kept == meant->named ||
 		    prefix_compare(&meant->list[kept - 1].prefix, &meant->list[i].prefix))
@@ -191,7 +183,8 @@ static bool keep_blocked(struct meant *meant, struct nl *nl)
 		return false;
 	}
 	for (i = meant->named; i < meant->count; i++) {
-		if (count && bsearch(&meant->list[i], list, count, sizeof(*list), by_prefix))
+		if (count && bsearch(&meant->list[i], list, count, sizeof(*list),
+				     entry_by_prefix))
 			meant->list[kept++] = meant->list[i];
 	}
 	meant->count = kept;
@@ -251,19 +244,6 @@ static int fail_change(struct nl *nl, const struct meant *meant)
 	return EXIT_REFUSED;
 }
 
-/* How many a name or a domain stands for. */
-static void tell_count(const struct options *options, const char *what, size_t count)
-{
-	struct out out = out_start(options);
-
-	if (options->quiet || options->dry_run || options->confirm || options->within)
-		return;
-	out_object(&out, NULL, OUT_SILENT);
-	out_number(&out, what, count);
-	out_line(&out, "%s %zu", what, count);
-	out_object_end(&out);
-}
-
 static int change(const struct options *options, const struct op *op, bool adding)
 {
 	struct nl *nl = change_begin(options);
@@ -291,7 +271,7 @@ static int change(const struct options *options, const struct op *op, bool addin
 	if (!result && !adding)
 		left_tell_blocks(options, meant.list, meant.count);
 	if (!result && (op->names || op->file))
-		tell_count(options, adding ? "blocked" : "removed", meant.count);
+		change_count(options, adding ? "blocked" : "removed", meant.count);
 	free(meant.list);
 	return result;
 }

@@ -156,9 +156,7 @@ static void take(void *context, const struct entry *list, size_t count, bool mor
 			*last = list[i];
 			busiest->begun = true;
 		}
-		last->text = list[i].text ? strdup(list[i].text) : NULL;
-		if (list[i].text && !last->text)
-			abort();
+		last->text = list[i].text ? sure(strdup(list[i].text)) : NULL;
 	}
 	if (!more)
 		place(busiest);
@@ -187,9 +185,7 @@ static int read_partners(struct nl *nl, struct busiest *busiest, size_t size)
 	const struct partner_filter all = { 0 };
 
 	busiest->size = size;
-	busiest->list = calloc(size + 1, sizeof(*busiest->list));
-	if (!busiest->list)
-		abort();
+	busiest->list = sure(calloc(size + 1, sizeof(*busiest->list)));
 	return nl_partners_take(nl, &all, take, busiest);
 }
 

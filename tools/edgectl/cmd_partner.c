@@ -303,7 +303,6 @@ static int del(const struct options *options, const struct op *op)
 static int remove_chosen(const struct options *options, const struct op *op, bool must)
 {
 	struct nl *nl = change_begin(options);
-	struct out out = out_start(options);
 	struct entry *list = NULL;
 	size_t count = 0, i;
 	int result = choose(nl, op, &list, &count);
@@ -311,7 +310,7 @@ static int remove_chosen(const struct options *options, const struct op *op, boo
 	for (i = 0; i < count; i++) {
 		list[i].mask &= op->mask ? op->mask : list[i].mask;
 		if (!list[i].domain)
-			list[i].domain = strdup("");	/* what no domain has brought */
+			list[i].domain = sure(strdup(""));	/* what no domain has brought */
 		free(list[i].text);
 		list[i].text = NULL;
 	}
@@ -323,13 +322,8 @@ static int remove_chosen(const struct options *options, const struct op *op, boo
 	result = change_end(options, nl, result);
 	if (!result)
 		left_tell_partners(options, list, count);
-	if (!result && !options->quiet && !options->dry_run && !options->confirm &&
-	    !options->within) {
-		out_object(&out, NULL, OUT_SILENT);
-		out_number(&out, "removed", count);
-		out_line(&out, "removed %zu", count);
-		out_object_end(&out);
-	}
+	if (!result)
+		change_count(options, "removed", count);
 	entries_free(list, count);
 	return result;
 }

@@ -198,6 +198,8 @@ struct saved {
  */
 struct nl *change_begin(const struct options *options);
 int change_end(const struct options *options, struct nl *nl, int result);
+/* Tells how many a name, a domain or another choice stood for; not of a part, nor of a trial. */
+void change_count(const struct options *options, const char *what, size_t count);
 /* Begins a transaction with a copy of the policy in force; it is refused if that changes. */
 int change_copy(struct nl *nl);
 

@@ -75,13 +75,6 @@ static void each_cover(struct entry *gone, size_t count, const struct entry *lef
 	free(wide_left.at);
 }
 
-static int by_prefix(const void *a, const void *b)
-{
-	const struct entry *one = a, *other = b;
-
-	return prefix_compare(&one->prefix, &other->prefix);
-}
-
 /* A copy in order, to be freed: each prefix once, with all of its groups, and without texts. */
 static struct entry *in_order(const struct entry *list, size_t *count)
 {
@@ -91,7 +84,7 @@ static struct entry *in_order(const struct entry *list, size_t *count)
 	for (i = 0; i < *count; i++)
 		sorted[i] = (struct entry){ .prefix = list[i].prefix, .mask = list[i].mask };
 	if (*count)
-		qsort(sorted, *count, sizeof(*sorted), by_prefix);
+		qsort(sorted, *count, sizeof(*sorted), entry_by_prefix);
 	for (i = 0; i < *count; i++) {
 		if (kept && !prefix_compare(&sorted[kept - 1].prefix, &sorted[i].prefix))
 			sorted[kept - 1].mask |= sorted[i].mask;
@@ -342,7 +335,7 @@ static bool has(const struct entry *list, size_t count, const struct prefix *add
 {
 	const struct entry key = { .prefix = *address };
 
-	return count && bsearch(&key, list, count, sizeof(key), by_prefix);
+	return count && bsearch(&key, list, count, sizeof(key), entry_by_prefix);
 }
 
 /* Addresses are listed once for each role, one behind the other. */

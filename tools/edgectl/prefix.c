@@ -40,6 +40,13 @@ int prefix_compare(const struct prefix *a, const struct prefix *b)
 	return by_address ? by_address : a->len - b->len;
 }
 
+int entry_by_prefix(const void *a, const void *b)
+{
+	const struct entry *one = a, *other = b;
+
+	return prefix_compare(&one->prefix, &other->prefix);
+}
+
 int entry_compare(const struct entry *a, const struct entry *b)
 {
 	int by_prefix = prefix_compare(&a->prefix, &b->prefix);

@@ -56,6 +56,9 @@ bool prefix_covers(const struct prefix *outer, const struct prefix *inner);
 /* The order of listings: IPv4 first, by address, shorter first. As memcmp(). */
 int prefix_compare(const struct prefix *a, const struct prefix *b);
 
+/* The same of entries, for qsort() and bsearch(). */
+int entry_by_prefix(const void *a, const void *b);
+
 /* The order of the kernel's listings: that, then by domain, none first. */
 int entry_compare(const struct entry *a, const struct entry *b);
 
