@@ -528,14 +528,9 @@ bool parse_partner_flush(struct op *op, int argc, char *const argv[])
 /* The partners of a name: a part of it, or behind "=" all of it. */
 static bool take_called(struct op *op, const char *word)
 {
-	const char *reason = op->text;
-
 	op->exact = *word == '=';
-	if (!value_name(op, word + op->exact))
-		return false;
-	op->file = op->text;
-	op->text = reason;
-	return true;
+	op->file = word + op->exact;
+	return value_is_label(op, "name", op->file);
 }
 
 /* Refuses a word of which no address is meant, nor what may stand behind addresses. */

@@ -337,14 +337,19 @@ bool value_groups(struct op *op, const char *word, const char *end)
 	return value_listed(op, group_names, "group", word, end, &op->mask);
 }
 
-bool value_label(struct op *op, const char *what, const char *word)
+bool value_is_label(struct op *op, const char *what, const char *word)
 {
 	if (!*word)
 		return refuse(op, "the %s \"\" is empty", what);
 	if (strlen(word) > NF_EDGE_NAME_MAX)
 		return refuse(op, "the %s \"%.80s\" is longer than %d bytes", what, word,
 			      NF_EDGE_NAME_MAX);
-	if (!all_shown(op, what, word))
+	return all_shown(op, what, word);
+}
+
+bool value_label(struct op *op, const char *what, const char *word)
+{
+	if (!value_is_label(op, what, word))
 		return false;
 	op->text = word;
 	return true;

@@ -55,7 +55,9 @@ bool value_service(struct op *op, const char *word, uint32_t protocol, uint32_t 
 /* Ranges of ports, comma separated, in op->ports. */
 bool value_ports(struct op *op, const char *word);
 
-/* op->text, which is shown as it is; @what: a name, or a reason. */
+/* Whether all of it is shown as it is, and the kernel takes it; @what: a name, or a reason. */
+bool value_is_label(struct op *op, const char *what, const char *word);
+/* One, in op->text. */
 bool value_label(struct op *op, const char *what, const char *word);
 bool value_name(struct op *op, const char *word);
 
